@@ -8,7 +8,9 @@ export default defineConfig({
   target: 'es2022',
   platform: 'neutral',
   external: [/^node:/],
-  dts: true,
+  removeNodeProtocol: false,
+  // The types speak of `Symbol.dispose`, which the library of TypeScript's ES2022 lacks.
+  dts: { banner: '/// <reference lib="esnext.disposable" />' },
   splitting: true,
   sourcemap: true,
   clean: true,

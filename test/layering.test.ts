@@ -56,7 +56,8 @@ describe('parseImports', () => {
   });
 
   it('finds references and what is not a literal', () => {
-    const text = `/// <reference path="./a.ts" />\n/// <reference types="node" />\nimport(name);\nimport(\`./\${b}.js\`);`;
+    const references = '/// <reference path="./a.ts" />\n/// <reference types="node" />\n';
+    const text = references + 'import(name);\nimport(`./${b}.js`);';
     const imports = parseImports('x.ts', text);
     expect(imports.map(({ specifier }) => specifier)).toEqual([undefined, undefined, './a.ts', 'node']);
     expect(imports.map(({ line }) => line)).toEqual([3, 4, 1, 2]);
@@ -102,7 +103,9 @@ describe('checkLayering', () => {
   });
 
   it('refuses Node outside src/node', () => {
-    expect(problemsOf('switch/b.ts', `import 'node:fs';`)).toEqual(['switch/b.ts:1 node:fs: only src/node may import node:']);
+    expect(problemsOf('switch/b.ts', `import 'node:fs';`)).toEqual([
+      'switch/b.ts:1 node:fs: only src/node may import node:',
+    ]);
     expect(problemsOf('index.ts', `export * from './node/a.js';`)).toHaveLength(1);
     expect(problemsOf('util/b.ts', `/// <reference types="node" />\n`)).toHaveLength(1);
   });
