@@ -10,8 +10,12 @@ const alias = [
   { find: /^megaflow\/node$/, replacement: source('./src/node/index.ts') },
 ];
 
+// Where a file is named, the counts are written there as well: .ci/run adds them up.
+const report = process.env.MEGAFLOW_TEST_REPORT;
+
 export default defineConfig({
   test: {
+    reporters: report ? ['default', ['json', { outputFile: report }]] : ['default'],
     projects: [
       {
         resolve: { alias },
