@@ -77,8 +77,6 @@ export class PacketPool {
   readonly dpHash: Int32Array;
   /** Namespace × 65536 + type; 0 is Ethernet. */
   readonly packetType: Int32Array;
-  /** Bytes that the next output may send, 0 for all (`trunc`). */
-  readonly cutLength: Int32Array;
 
   readonly #free: Int32Array;
   #freeCount: number;
@@ -93,7 +91,8 @@ export class PacketPool {
     }
     let slotBytes = (headroom + frameBytes + 63) & ~63;
     if ((slotBytes & 1023) === 0) slotBytes += 64;
-    const size = slots * slotBytes;
+    // Extraction may load a word past the end of a frame before it knows that it is past the end.
+    const size = slots * slotBytes + 64;
     this.buffer = options.shared ? new SharedArrayBuffer(size) : new ArrayBuffer(size);
     this.bytes = new Uint8Array(this.buffer);
     this.view = new DataView(this.buffer);
@@ -115,7 +114,6 @@ export class PacketPool {
     this.skbMark = new Int32Array(slots);
     this.dpHash = new Int32Array(slots);
     this.packetType = new Int32Array(slots);
-    this.cutLength = new Int32Array(slots);
 
     this.#free = Int32Array.from({ length: slots }, (_, index) => slots - 1 - index);
     this.#freeCount = slots;
@@ -141,7 +139,6 @@ export class PacketPool {
     this.hash[handle] = 0;
     this.recircId[handle] = 0;
     this.inPort[handle] = 0;
-    this.cutLength[handle] = 0;
     if (this.extras[handle] !== 0) this.#clearExtras(handle);
   }
 
@@ -193,7 +190,6 @@ export class PacketPool {
     this.inPort[copy] = this.inPort[handle];
     this.hash[copy] = this.hash[handle];
     this.recircId[copy] = this.recircId[handle];
-    this.cutLength[copy] = this.cutLength[handle];
     const extras = this.extras[handle];
     if ((extras | this.extras[copy]) !== 0) {
       this.extras[copy] = extras;
