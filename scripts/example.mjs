@@ -1,5 +1,6 @@
 // `npm run --silent example -- NAME ARGUMENTS...` runs examples/NAME.mjs in this process, with ARGUMENTS as its own.
-// Without a NAME, or with one that does not exist, it lists those that do.
+// Without a NAME, or with one that does not exist, it lists those that do. package.json starts it with `exec`, so that
+// a signal that npm is sent, and passes on, reaches the example and not a shell between the two.
 // @ts-check
 import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';

@@ -20,8 +20,51 @@ describe('the core in a browser', () => {
     const page = openPage();
     page.run(bundle);
     const names = JSON.parse(String(page.run(`JSON.stringify(Object.keys(${bundleName}))`))) as string[];
+    expect(names).toContain('MegaflowError');
     expect(names.sort()).toEqual(Object.keys(megaflow).sort());
     expect(page.run(`Object.values(${bundleName}).some((value) => value === undefined)`)).toBe(false);
+  });
+
+  it('holds frames, reads addresses, and refuses with its own error', () => {
+    const page = openPage();
+    page.run(bundle);
+    const use = `
+      const { MegaflowError, PacketPool, formatMac, fromHex, parseMac, toHex } = ${bundleName};
+      const pool = new PacketPool({ slots: 64 });
+      const handle = pool.allocate();
+      const frame = fromHex('ffffffffffffaa55aa5500010806');
+      pool.bytes.set(frame, pool.offset[handle]);
+      pool.length[handle] = frame.length;
+      const answer = {
+        frame: toHex(pool.bytes, pool.offset[handle], pool.offset[handle] + pool.length[handle]),
+        mac: formatMac(parseMac('AA:55:aa:55:00:01')),
+      };
+      try {
+        parseMac('aa:55');
+      } catch (error) {
+        answer.code = error instanceof MegaflowError ? error.code : String(error);
+      }
+      return JSON.stringify(answer);
+    `;
+    expect(JSON.parse(String(page.run(`(() => {${use}})()`)))).toEqual({
+      frame: 'ffffffffffffaa55aa5500010806',
+      mac: 'aa:55:aa:55:00:01',
+      code: 'bad-address',
+    });
+  });
+
+  it('keeps time with the timers of the page', async () => {
+    const page = openPage();
+    page.run(bundle);
+    const order = page.run(`
+      new Promise((resolve) => {
+        const { systemClock } = ${bundleName};
+        const order = [];
+        systemClock.after(0, () => order.push('cancelled')).cancel();
+        systemClock.after(1, () => order.push('after') && resolve(order.join()));
+      })
+    `);
+    expect(await order).toBe('after');
   });
 
   it('names nothing of Node', () => {
@@ -41,7 +84,7 @@ describe('the page', () => {
 
   it('has nothing of Node', () => {
     const page = openPage();
-    for (const name of ['process', 'Buffer', 'require', 'module', 'global', 'setImmediate', '__dirname']) {
+    for (const name of ['process', 'Buffer', 'require', 'module', 'global', 'setImmediate', 'SharedArrayBuffer']) {
       expect(page.run(`typeof ${name}`), name).toBe('undefined');
     }
   });

@@ -67,5 +67,7 @@ export function openPage(): Page {
     performance,
   };
   const context = createContext({ ...browser }, { codeGeneration: { strings: false, wasm: false } });
+  // Only pages that are isolated from other origins have it.
+  new Script('delete globalThis.SharedArrayBuffer').runInContext(context);
   return { run: (script) => new Script(script).runInContext(context) };
 }
