@@ -1,0 +1,266 @@
+/**
+ * Execution of compiled actions over a group of packets that share them: each operation runs over the whole group before the
+ * next. Handles are not freed here: all that a burst brought in or copied is released by the datapath, once every
+ * queue has been flushed.
+ */
+import { hashAdd, hashFinish, hashInt } from '../util/hash.js';
+import { Reason } from '../util/reason.js';
+import { BURST, Extras, type PacketPool } from '../packet/pool.js';
+import { Op, type Program } from './compile.js';
+import { createPop } from './pop.js';
+import { createPush } from './push.js';
+import type { Setter } from './set.js';
+import type { Action } from './types.js';
+
+/** What the datapath does for execution. Lists are the executor's and are read before these return. */
+export interface ExecutorHost {
+  /** Queues packets for a port, borrowed until the next flush. */
+  output(port: number, list: Int32Array, count: number): void;
+  /** Sends what is queued. */
+  flush(): void;
+  /** Takes packets through the datapath again. */
+  recirculate(list: Int32Array, count: number): void;
+  /** Hands packets to the host (`userspace`); `maxLength` 0 means whole. */
+  userspace(list: Int32Array, count: number, action: Action & { type: 'userspace' }, maxLength: number): void;
+  /** A copy of a packet, to be released with the burst; -1 when there is no slot, which has been counted. */
+  copy(packet: number): number;
+  /** Counters by reason. */
+  readonly drops: Float64Array;
+  /** A random number from 0 up to 2^32 - 1, for `sample`. */
+  random(): number;
+}
+
+export interface Executor {
+  /** Runs `program` over the first `count` packets of `list`, which it may rearrange. */
+  execute(program: Program, list: Int32Array, count: number): void;
+  /** Forgets what was under way: after an exception of the host. */
+  reset(): void;
+}
+
+/** Room that a header or a tag needs before the frame. */
+const VLAN_BYTES = 4;
+const METADATA = Extras.metadata;
+
+export function createExecutor(pool: PacketPool, setter: Setter, host: ExecutorHost): Executor {
+  const { bytes, view, offset, length, recircId, hash, dpHash, extras, slotBytes } = pool;
+  const push = createPush(pool);
+  const pop = createPop(pool);
+  const { drops } = host;
+  // One list a level of nesting; recirculation re-enters, so the level keeps rising through it.
+  const lists: Int32Array[] = [];
+  let level = 0;
+
+  function nextList(): Int32Array {
+    if (level === lists.length) lists.push(new Int32Array(BURST));
+    return lists[level++];
+  }
+
+  /** Copies the packets that `wanted` chooses (all without it) and runs the program from `at` to `end` over the copies. */
+  function runOnCopies(program: Program, at: number, end: number, list: Int32Array, count: number): void {
+    const copies = nextList();
+    let copied = 0;
+    for (let index = 0; index < count; index++) {
+      const copy = host.copy(list[index]);
+      if (copy >= 0) copies[copied++] = copy;
+    }
+    if (copied !== 0) run(program, at, end, copies, copied);
+    level--;
+  }
+
+  /** Keeps the packets with at least `room` bytes before them; the others are counted. */
+  function keepHeadroom(list: Int32Array, count: number, room: number): number {
+    let kept = 0;
+    for (let index = 0; index < count; index++) {
+      const packet = list[index];
+      if (offset[packet] - packet * slotBytes >= room) list[kept++] = packet;
+      else drops[Reason.noHeadroom]++;
+    }
+    return kept;
+  }
+
+  function cut(packet: number, most: number): void {
+    if (length[packet] > most) length[packet] = most;
+  }
+
+  function outputCut(list: Int32Array, count: number, port: number, most: number): void {
+    const cutList = nextList();
+    let cutCount = 0;
+    for (let index = 0; index < count; index++) {
+      const copy = host.copy(list[index]);
+      if (copy < 0) continue;
+      cut(copy, most);
+      cutList[cutCount++] = copy;
+    }
+    if (cutCount !== 0) host.output(port, cutList, cutCount);
+    level--;
+  }
+
+  /** Frame length without Ethernet padding, as `check_pkt_len` takes it. */
+  function lengthWithoutPadding(packet: number): number {
+    const start = offset[packet];
+    let at = start + 12;
+    const end = start + length[packet];
+    while (end - at >= 6 && (view.getUint16(at) === 0x8100 || view.getUint16(at) === 0x88a8)) at += 4;
+    const type = view.getUint16(at);
+    const l3 = at + 2;
+    let size = -1;
+    if (type === 0x0800 && end - l3 >= 20) size = view.getUint16(l3 + 2);
+    else if (type === 0x86dd && end - l3 >= 40) size = 40 + view.getUint16(l3 + 4);
+    return size < 0 || size > end - l3 ? length[packet] : l3 + size - start;
+  }
+
+  /** The symmetric hash of layer 4: the same for both directions of a conversation. */
+  function symmetricHash(packet: number, basis: number): number {
+    const start = offset[packet];
+    const type = view.getUint16(start + 12);
+    let h = hashAdd(basis, view.getInt32(start, true) ^ view.getInt32(start + 6, true));
+    h = hashAdd(h, (view.getUint16(start + 4, true) ^ view.getUint16(start + 10, true)) | (type << 16));
+    const end = start + length[packet];
+    if (type === 0x0800 && end - start >= 34) {
+      h = hashAdd(h, view.getInt32(start + 26, true) ^ view.getInt32(start + 30, true));
+      const protocol = bytes[start + 23];
+      h = hashAdd(h, protocol);
+      const l4 = start + 14 + (bytes[start + 14] & 15) * 4;
+      const hasPorts = protocol === 6 || protocol === 17 || protocol === 132;
+      if (hasPorts && end - l4 >= 4 && (view.getUint16(start + 20) & 0x1fff) === 0) {
+        h = hashAdd(h, view.getUint16(l4) ^ view.getUint16(l4 + 2));
+      }
+    } else if (type === 0x86dd && end - start >= 54) {
+      for (let word = 0; word < 16; word += 4) h = hashAdd(h, view.getInt32(start + 22 + word, true) ^ view.getInt32(start + 38 + word, true));
+      h = hashAdd(h, bytes[start + 20]);
+    }
+    return hashFinish(h, 0);
+  }
+
+  function run(program: Program, start: number, end: number, list: Int32Array, total: number): void {
+    const { code } = program;
+    let count = total;
+    let at = start;
+    while (at < end && count !== 0) {
+      switch (code[at]) {
+        case Op.output:
+          host.output(code[at + 1], list, count);
+          at += 2;
+          break;
+        case Op.outputCut:
+          outputCut(list, count, code[at + 1], code[at + 2]);
+          at += 3;
+          break;
+        case Op.push: {
+          const template = program.templates[code[at + 1]];
+          count = keepHeadroom(list, count, template.bytes.length);
+          push(list, count, template, code[at + 2]);
+          at += 3;
+          break;
+        }
+        case Op.pop:
+          count = pop(list, count, code[at + 1], drops);
+          if (count !== 0) host.recirculate(list, count);
+          return;
+        case Op.recirculate:
+          for (let index = 0; index < count; index++) recircId[list[index]] = code[at + 1];
+          host.recirculate(list, count);
+          return;
+        case Op.popCopy:
+        case Op.recirculateCopy: {
+          const copies = nextList();
+          let copied = 0;
+          for (let index = 0; index < count; index++) {
+            const copy = host.copy(list[index]);
+            if (copy < 0) continue;
+            if (code[at] === Op.recirculateCopy) recircId[copy] = code[at + 1];
+            copies[copied++] = copy;
+          }
+          if (code[at] === Op.popCopy) copied = pop(copies, copied, code[at + 1], drops);
+          if (copied !== 0) host.recirculate(copies, copied);
+          level--;
+          at += 2;
+          break;
+        }
+        case Op.clone:
+          runOnCopies(program, at + 2, at + 2 + code[at + 1], list, count);
+          at += 2 + code[at + 1];
+          break;
+        case Op.sample: {
+          const probability = code[at + 1] >>> 0;
+          const chosen = nextList();
+          let chosenCount = 0;
+          for (let index = 0; index < count; index++) if (host.random() <= probability && probability !== 0) chosen[chosenCount++] = list[index];
+          if (chosenCount !== 0) runOnCopies(program, at + 3, at + 3 + code[at + 2], chosen, chosenCount);
+          level--;
+          at += 3 + code[at + 2];
+          break;
+        }
+        case Op.checkLength: {
+          const longer = nextList();
+          const others = nextList();
+          let longerCount = 0;
+          let otherCount = 0;
+          for (let index = 0; index < count; index++) {
+            if (lengthWithoutPadding(list[index]) > code[at + 1]) longer[longerCount++] = list[index];
+            else others[otherCount++] = list[index];
+          }
+          const middle = at + 4 + code[at + 2];
+          if (longerCount !== 0) runOnCopies(program, at + 4, middle, longer, longerCount);
+          if (otherCount !== 0) runOnCopies(program, middle, middle + code[at + 3], others, otherCount);
+          level -= 2;
+          at = middle + code[at + 3];
+          break;
+        }
+        case Op.set: {
+          const set = program.setters[code[at + 1]];
+          for (let index = 0; index < count; index++) set(list[index]);
+          at += 2;
+          break;
+        }
+        case Op.pushVlan:
+          count = keepHeadroom(list, count, VLAN_BYTES);
+          for (let index = 0; index < count; index++) setter.pushVlan(list[index], code[at + 1], code[at + 2]);
+          at += 3;
+          break;
+        case Op.popVlan:
+          for (let index = 0; index < count; index++) setter.popVlan(list[index]);
+          at += 1;
+          break;
+        case Op.hash: {
+          const symmetric = code[at + 1] === 1;
+          const basis = code[at + 2];
+          for (let index = 0; index < count; index++) {
+            const packet = list[index];
+            // 0 means that nothing was hashed, so a hash is never 0.
+            dpHash[packet] = (symmetric ? symmetricHash(packet, basis) : hashInt(hash[packet], basis)) || 1;
+            extras[packet] |= METADATA;
+          }
+          at += 3;
+          break;
+        }
+        case Op.userspace:
+          host.userspace(list, count, program.userspace[code[at + 1]], code[at + 2]);
+          at += 3;
+          break;
+        case Op.flush:
+          host.flush();
+          at += 1;
+          break;
+        case Op.cut:
+          for (let index = 0; index < count; index++) cut(list[index], code[at + 1]);
+          at += 2;
+          break;
+        default:
+          // Op.drop
+          drops[Reason.flowDrop] += count;
+          return;
+      }
+    }
+  }
+
+  return {
+    execute(program, list, count) {
+      if (program.code.length === 0) drops[Reason.flowDrop] += count;
+      else run(program, 0, program.code.length, list, count);
+    },
+    reset() {
+      level = 0;
+    },
+  };
+}

@@ -1,0 +1,612 @@
+/**
+ * The datapath: ports, megaflows, and the way of a packet between them.
+ *
+ *     port.receive ─▶ extract ─▶ look up ─┬─ hit ──▶ group by actions ─▶ execute ─▶ queue ─▶ port.send
+ *                                         └─ miss ─▶ upcall ─▶ execute, install ──┘ ▲
+ *                        ▲                                                          │
+ *                        └──────────────── tnl_pop, recirc (a level deeper) ◀───────┘
+ *
+ * Work comes in bursts of up to 32 packets. A burst goes through each step as a whole; only misses are taken one by one, since each
+ * may install the megaflow that the next one hits. `process` below is that picture in code.
+ *
+ * Who owns a packet: the burst. Everything received or copied while a burst is worked on stands in `held`; ports borrow frames
+ * from their queues; when the burst is done, queues are flushed and what is held is released, all at once.
+ *
+ * What this does not do: decide. Decisions come from the upcall handler (`switch/` is one), which also keeps the flows up to date
+ * with the calls that change and dump them.
+ */
+import { createExecutor } from '../action/execute.js';
+import { createSetter } from '../action/set.js';
+import type { Action } from '../action/types.js';
+import { createExtract, type ExtractOptions } from '../flow/extract.js';
+import { GROUPS_WORD, KEY_WORDS, type FlowWords } from '../flow/fields.js';
+import type { Port } from '../io/port.js';
+import { Packet } from '../packet/packet.js';
+import { BURST, PacketPool, type PoolOptions } from '../packet/pool.js';
+import { systemClock, type Clock, type Timer } from '../util/clock.js';
+import { MegaflowError } from '../util/errors.js';
+import { REASON_COUNT, Reason, reasonCounts } from '../util/reason.js';
+import { FlowTable } from './flow-table.js';
+import { QUEUE_LENGTH, createDatapathPort, type DatapathPort } from './ports.js';
+
+/** What an upcall decides: the megaflow to install (its key is the packet's), and what to do with the packet. */
+export interface Upcall {
+  /** `KEY_WORDS` words; bits that the decision depends on are ones. */
+  readonly mask: FlowWords;
+  /** What is done with this packet and, unless `install` says otherwise, with those that follow. */
+  readonly actions: readonly Action[];
+  /** Actions to install where they differ; `null` installs nothing. */
+  readonly install?: readonly Action[] | null;
+}
+
+/**
+ * The slow path. `packet` and `key` are valid during the call. Null: nothing is installed, the packet is dropped and counted lost.
+ * A handler that must wait copies the frame, answers null, and uses `putFlow` and `execute` later.
+ */
+export type UpcallHandler = (packet: Packet, key: FlowWords) => Upcall | null;
+
+export interface DatapathOptions extends ExtractOptions {
+  upcall: UpcallHandler;
+  /** Called for each packet of a `userspace` action. Without it they are counted drops. */
+  userspace?: (packet: Packet, action: Action & { type: 'userspace' }) => void;
+  /** Frames live here; one pool serves one datapath. Default: a new one, with `poolOptions`. */
+  pool?: PacketPool;
+  poolOptions?: PoolOptions;
+  clock?: Clock;
+  /** Most flows; beyond them packets are forwarded and nothing is installed. Default 200000. */
+  flowLimit?: number;
+  /** Entries of the exact-match cache, a power of two; 0 switches it off. Default 8192. */
+  exactMatchEntries?: number;
+  /** Seed of the generator behind `sample`. Default 1. */
+  seed?: number;
+}
+
+/** An installed megaflow, as data. */
+export interface FlowInfo {
+  readonly flow: number;
+  /** As installed, values unmasked. */
+  readonly key: FlowWords;
+  readonly mask: FlowWords;
+  readonly actions: readonly Action[];
+  readonly packets: number;
+  readonly bytes: number;
+  /** Time of last use on the datapath's clock, in ms; undefined: never used. */
+  readonly usedMs: number | undefined;
+  /** OR of the TCP flags seen. */
+  readonly tcpFlags: number;
+}
+
+export interface DatapathStatistics {
+  readonly hit: number;
+  readonly missed: number;
+  readonly lost: number;
+  readonly flows: number;
+  /** By name of the reason. */
+  readonly drops: Record<string, number>;
+}
+
+/** What `onDrop` hears: how many packets the datapath dropped in one burst for one reason. */
+export type DropListener = (reason: Reason, count: number) => void;
+
+/** Levels of recirculation that a packet may go through (Open vSwitch 3.1's MAX_RECIRC_DEPTH). */
+export const MAX_RECIRCULATION = 6;
+
+/** Bursts that one turn takes before the host gets its own. */
+const BURSTS_PER_TURN = 64;
+
+/** Shortest frame: an Ethernet header. */
+const LEAST_FRAME = 14;
+
+export class Datapath {
+  readonly pool: PacketPool;
+  readonly clock: Clock;
+  /** Packets dropped by the datapath itself, by `Reason`; ports count their own. */
+  readonly drops = new Float64Array(REASON_COUNT);
+  flowLimit: number;
+  /** Hears of drops after each burst; costs nothing while it is undefined. */
+  onDrop: DropListener | undefined;
+
+  readonly #flows: FlowTable;
+  readonly #ports: (DatapathPort | undefined)[] = [];
+  readonly #engine: Engine;
+  readonly #ready: DatapathPort[] = [];
+  #turn: Timer | undefined;
+  #closed = false;
+
+  constructor(options: DatapathOptions) {
+    this.pool = options.pool ?? new PacketPool(options.poolOptions);
+    this.clock = options.clock ?? systemClock;
+    this.flowLimit = options.flowLimit ?? 200_000;
+    const setter = createSetter(this.pool);
+    this.#flows = new FlowTable(setter, { exactMatchEntries: options.exactMatchEntries });
+    this.#engine = createEngine(this, options, this.#flows, this.#ports, setter);
+  }
+
+  // ---- ports -------------------------------------------------------------------------------------------------------------
+
+  /**
+   * Adds a port and answers its number: the one asked for, or the lowest that is free from 1 on. Without `port` it is a native
+   * tunnel port. Throws `already-exists` for a number or name that is taken.
+   */
+  addPort(port: Port | undefined, options: { name?: string; number?: number; type?: string; options?: Record<string, string> } = {}): number {
+    this.#assertOpen();
+    const name = options.name ?? port?.name;
+    if (name === undefined) throw new MegaflowError('bad-argument', 'a port needs a name', name, 'a name, or a port that has one');
+    if (this.findPort(name)) throw new MegaflowError('already-exists', `there is a port ${name} already`, name, 'a name that is free');
+    let number = options.number;
+    if (number === undefined) for (number = 1; this.#ports[number]; number++);
+    else if (!Number.isInteger(number) || number < 1 || number > 65534) {
+      throw new MegaflowError('out-of-range', `a port number cannot be ${number}`, number, 'a whole number from 1 to 65534');
+    } else if (this.#ports[number]) throw new MegaflowError('already-exists', `port number ${number} is taken`, number, 'a number that is free');
+    const added = createDatapathPort(number, name, options.type ?? 'system', options.options ?? {}, port);
+    this.#ports[number] = added;
+    port?.attach({ pool: this.pool, wake: () => this.#wake(added) });
+    return number;
+  }
+
+  /** Removes a port. Flows that name it stay until they are deleted; what they output there is dropped (`invalidPort`). */
+  removePort(number: number): void {
+    const port = this.#ports[number];
+    if (!port) throw new MegaflowError('not-found', `there is no port ${number}`, number, 'the number of a port');
+    this.#engine.flush();
+    this.#ports[number] = undefined;
+    const at = this.#ready.indexOf(port);
+    if (at >= 0) this.#ready.splice(at, 1);
+    port.port?.detach();
+  }
+
+  /** The ports in the order of their numbers. */
+  ports(): DatapathPort[] {
+    return this.#ports.filter((port) => port !== undefined);
+  }
+
+  port(number: number): DatapathPort | undefined {
+    return this.#ports[number];
+  }
+
+  findPort(name: string): DatapathPort | undefined {
+    return this.#ports.find((port) => port?.name === name);
+  }
+
+  // ---- packets -----------------------------------------------------------------------------------------------------------
+
+  #wake(port: DatapathPort): void {
+    if (!port.ready) {
+      port.ready = true;
+      this.#ready.push(port);
+    }
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#turn || this.#closed) return;
+    this.#turn = this.clock.soon(() => {
+      this.#turn = undefined;
+      this.poll(BURSTS_PER_TURN);
+      if (this.#ready.length !== 0) this.#schedule();
+    });
+  }
+
+  /**
+   * Takes up to `bursts` bursts from the ports that have frames, in turn, and processes them; answers how many packets. Runs by itself
+   * when ports wake the datapath; call it where you want the work done now.
+   */
+  poll(bursts = Infinity): number {
+    const { burst } = this.#engine;
+    let packets = 0;
+    for (let taken = 0; taken < bursts; taken++) {
+      const port = this.#ready.shift();
+      if (!port?.port) break;
+      const count = port.port.receive(burst, BURST);
+      // A port that filled the burst may have more: it queues behind the others.
+      if (count === BURST) this.#ready.push(port);
+      else port.ready = false;
+      if (count === 0) continue;
+      this.#engine.receive(port, count);
+      packets += count;
+    }
+    return packets;
+  }
+
+  /** Processes one frame as if it had come in on port `number`; a frame that finds no slot is a counted drop. */
+  inject(number: number, frame: Uint8Array): void {
+    const port = this.#ports[number];
+    if (!port) throw new MegaflowError('not-found', `there is no port ${number}`, number, 'the number of a port');
+    const packet = this.pool.allocateCopy(frame);
+    if (packet < 0) {
+      port.rxDrops[this.pool.fits(frame.length) ? Reason.poolExhausted : Reason.frameTooLong]++;
+      return;
+    }
+    this.#engine.burst[0] = packet;
+    this.#engine.receive(port, 1);
+  }
+
+  /** Executes actions on a copy of `frame`, with `inPort` as its way in. Throws `unsupported-action`. */
+  execute(frame: Uint8Array, actions: readonly Action[], inPort = 0): void {
+    const list = this.#flows.acquire(actions);
+    const packet = this.pool.allocateCopy(frame);
+    if (packet < 0) this.drops[this.pool.fits(frame.length) ? Reason.poolExhausted : Reason.frameTooLong]++;
+    else if (frame.length < LEAST_FRAME) this.pool.release(packet);
+    else {
+      this.pool.inPort[packet] = inPort;
+      this.#engine.executeOne(packet, list.program);
+    }
+    this.#flows.release(list);
+  }
+
+  // ---- flows -------------------------------------------------------------------------------------------------------------
+
+  /** Installs a flow and answers its number. Throws `already-exists`, `flow-limit`, `unsupported-action`. */
+  putFlow(key: FlowWords, mask: FlowWords, actions: readonly Action[]): number {
+    if (this.#flows.size >= this.flowLimit) {
+      throw new MegaflowError('flow-limit', `there are ${this.flowLimit} flows already`, this.flowLimit, 'fewer flows than the limit');
+    }
+    return this.#flows.insert(key, mask, actions);
+  }
+
+  /** Changes what a flow does; its counters and its mask stay. */
+  modifyFlow(flow: number, actions: readonly Action[]): void {
+    this.#flows.modify(flow, actions);
+  }
+
+  deleteFlow(flow: number): void {
+    this.#flows.remove(flow);
+  }
+
+  deleteAllFlows(): void {
+    for (const flow of this.flowNumbers()) this.#flows.remove(flow);
+  }
+
+  /** The flow with this mask and, under it, this key; -1 when there is none. */
+  findFlow(key: FlowWords, mask: FlowWords): number {
+    return this.#flows.classifier.find(key, mask);
+  }
+
+  /** The numbers of all flows, at this moment. */
+  flowNumbers(): number[] {
+    const numbers: number[] = [];
+    this.#flows.classifier.forEach((flow) => numbers.push(flow));
+    return numbers;
+  }
+
+  get flowCount(): number {
+    return this.#flows.size;
+  }
+
+  /** One flow as data. Allocates. */
+  flow(flow: number): FlowInfo {
+    const { classifier, packets, bytes, used, tcpFlags } = this.#flows;
+    const list = this.#flows.actionsOf(flow);
+    const key = new Int32Array(KEY_WORDS);
+    classifier.keyOf(flow, key);
+    return {
+      flow,
+      key,
+      mask: classifier.maskOf(flow),
+      actions: list.actions,
+      packets: packets[flow],
+      bytes: bytes[flow],
+      usedMs: packets[flow] === 0 ? undefined : used[flow],
+      tcpFlags: ((tcpFlags[flow] & 0xff) << 8) | (tcpFlags[flow] >>> 8),
+    };
+  }
+
+  /** The text of a flow's actions. */
+  flowActionsText(flow: number): string {
+    return this.#flows.actionsOf(flow).text;
+  }
+
+  /** Packets that a flow has counted. */
+  flowPackets(flow: number): number {
+    return this.#flows.packets[flow];
+  }
+
+  /** Bytes that a flow has counted. */
+  flowBytes(flow: number): number {
+    return this.#flows.bytes[flow];
+  }
+
+  /** When a flow was last used; undefined: never. */
+  flowUsedMs(flow: number): number | undefined {
+    return this.#flows.packets[flow] === 0 ? undefined : this.#flows.used[flow];
+  }
+
+  /** Look-ups and drops, as plain data. */
+  statistics(): DatapathStatistics {
+    const { hit, missed, lost } = this.#engine.lookups;
+    return { hit, missed, lost, flows: this.flowCount, drops: reasonCounts(this.drops) };
+  }
+
+  // ---- the end -----------------------------------------------------------------------------------------------------------
+
+  #assertOpen(): void {
+    if (this.#closed) throw new MegaflowError('closed', 'the datapath is closed', undefined, 'a datapath that is open');
+  }
+
+  /** Detaches all ports and cancels what is scheduled. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#turn?.cancel();
+    for (const port of this.ports()) this.removePort(port.number);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+interface Engine {
+  /** Handles on their way in. */
+  readonly burst: Int32Array;
+  readonly lookups: { hit: number; missed: number; lost: number };
+  /** Takes the first `count` handles of `burst`, which came in on `port`, all the way. */
+  receive(port: DatapathPort, count: number): void;
+  executeOne(packet: number, program: FlowTable['programs'][number]): void;
+  flush(): void;
+}
+
+/** The loops. A factory, not methods: what it closes over are constants to V8 (a third faster, bench/NOTES.md). */
+function createEngine(
+  datapath: Datapath,
+  options: DatapathOptions,
+  table: FlowTable,
+  ports: (DatapathPort | undefined)[],
+  setter: ReturnType<typeof createSetter>,
+): Engine {
+  const { pool, clock, drops } = datapath;
+  const { length, inPort, view, offset } = pool;
+  const { classifier } = table;
+  const extract = createExtract(pool, options);
+  const { upcall, userspace } = options;
+
+  const burst = new Int32Array(BURST);
+  const lookups = { hit: 0, missed: 0, lost: 0 };
+  // What a level of recirculation works on.
+  const levels = Array.from({ length: MAX_RECIRCULATION + 1 }, () => ({
+    keys: new Int32Array(BURST * KEY_WORDS),
+    hashes: new Int32Array(BURST),
+    flows: new Int32Array(BURST),
+    misses: new Int32Array(BURST),
+    groupActions: new Int32Array(BURST),
+    groupCounts: new Int32Array(BURST),
+    groups: Array.from({ length: BURST }, () => new Int32Array(BURST)),
+  }));
+  let depth = 0;
+  let nowMs = 0;
+  let random = (options.seed ?? 1) | 0 || 1;
+
+  const held = new Int32Array(pool.slots);
+  let heldCount = 0;
+  const dirty: DatapathPort[] = [];
+  const before = new Float64Array(REASON_COUNT);
+
+  const executor = createExecutor(pool, setter, {
+    output(number, list, count) {
+      const port = ports[number];
+      if (port === undefined || port.port === undefined) {
+        drops[Reason.invalidPort] += count;
+        return;
+      }
+      const { queue } = port;
+      let queued = port.queued;
+      if (queued === 0) dirty.push(port);
+      for (let index = 0; index < count; index++) {
+        if (queued === QUEUE_LENGTH) {
+          port.queued = queued;
+          send(port);
+          queued = 0;
+        }
+        queue[queued++] = list[index];
+      }
+      port.queued = queued;
+    },
+    flush,
+    recirculate(list, count) {
+      if (depth === MAX_RECIRCULATION) {
+        drops[Reason.recirculationLimit] += count;
+        return;
+      }
+      depth++;
+      process(list, count);
+      depth--;
+    },
+    userspace(list, count, action, maxLength) {
+      if (!userspace) {
+        drops[Reason.userspaceAction] += count;
+        return;
+      }
+      for (let index = 0; index < count; index++) {
+        const packet = list[index];
+        const whole = length[packet];
+        if (maxLength !== 0 && whole > maxLength) length[packet] = maxLength;
+        userspace(new Packet(pool, packet), action);
+        length[packet] = whole;
+      }
+    },
+    copy(packet) {
+      const copy = pool.clone(packet);
+      if (copy < 0) drops[Reason.poolExhausted]++;
+      else held[heldCount++] = copy;
+      return copy;
+    },
+    drops,
+    random() {
+      random ^= random << 13;
+      random ^= random >>> 17;
+      random ^= random << 5;
+      return random >>> 0;
+    },
+  });
+
+  function receive(port: DatapathPort, count: number): void {
+    nowMs = clock.now();
+    const { number } = port;
+    let bytes = 0;
+    let sound = 0;
+    for (let index = 0; index < count; index++) {
+      const packet = burst[index];
+      held[heldCount++] = packet;
+      inPort[packet] = number;
+      const size = length[packet];
+      bytes += size;
+      if (size >= LEAST_FRAME) burst[sound++] = packet;
+    }
+    port.rxPackets += count;
+    port.rxBytes += bytes;
+    port.rxDrops[Reason.runt] += count - sound;
+    if (datapath.onDrop) before.set(drops);
+    try {
+      if (sound !== 0) process(burst, sound);
+    } finally {
+      finish();
+    }
+    if (datapath.onDrop) reportDrops(datapath.onDrop);
+  }
+
+  function executeOne(packet: number, program: FlowTable['programs'][number]): void {
+    held[heldCount++] = packet;
+    // Inside a burst (an upcall handler executes) the burst's end releases and flushes.
+    const nested = depth !== 0 || heldCount > 1;
+    try {
+      executor.execute(program, Int32Array.of(packet), 1);
+    } finally {
+      if (!nested) finish();
+    }
+  }
+
+  /** Sends what is queued and releases what is held, whatever happened. */
+  function finish(): void {
+    depth = 0;
+    executor.reset();
+    if (dirty.length !== 0) flush();
+    pool.releaseBurst(held, heldCount);
+    heldCount = 0;
+  }
+
+  function reportDrops(listener: DropListener): void {
+    for (let reason = 1; reason < REASON_COUNT; reason++) {
+      if (drops[reason] !== before[reason]) listener(reason as Reason, drops[reason] - before[reason]);
+    }
+  }
+
+  function process(list: Int32Array, count: number): void {
+    const level = levels[depth];
+    const { keys, hashes, flows } = level;
+    extract(list, count, keys, hashes);
+    const missed = classifier.lookupBurst(keys, hashes, count, flows);
+    lookups.hit += count - missed;
+    if (missed !== 0) takeMisses(list, missed);
+    executeGroups(list, count);
+  }
+
+  /** Counts the burst in its flows and executes, once for each list of actions. Rows without a flow have been dealt with. */
+  function executeGroups(list: Int32Array, count: number): void {
+    const { keys, flows, groupActions, groupCounts, groups } = levels[depth];
+    const { packets, bytes, used, tcpFlags, actionIds, programs } = table;
+    let same = true;
+    let flow = flows[0];
+    let run = 0;
+    let runBytes = 0;
+    for (let index = 0; index < count; index++) {
+      const next = flows[index];
+      if (next !== flow) {
+        if (flow >= 0) {
+          packets[flow] += run;
+          bytes[flow] += runBytes;
+          used[flow] = nowMs;
+        }
+        same &&= flow >= 0 && next >= 0 && actionIds[next] === actionIds[flow];
+        flow = next;
+        run = 0;
+        runBytes = 0;
+      }
+      run++;
+      runBytes += length[list[index]];
+      const flags = keys[index * KEY_WORDS + 10] & 0xffff;
+      if (flags !== 0 && next >= 0) tcpFlags[next] |= flags;
+    }
+    if (flow >= 0) {
+      packets[flow] += run;
+      bytes[flow] += runBytes;
+      used[flow] = nowMs;
+      if (same) {
+        executor.execute(programs[actionIds[flow]], list, count);
+        return;
+      }
+    }
+
+    let groupCount = 0;
+    for (let index = 0; index < count; index++) {
+      if (flows[index] < 0) continue;
+      const actions = actionIds[flows[index]];
+      let group = 0;
+      while (group < groupCount && groupActions[group] !== actions) group++;
+      if (group === groupCount) {
+        groupActions[groupCount++] = actions;
+        groupCounts[group] = 0;
+      }
+      groups[group][groupCounts[group]++] = list[index];
+    }
+    for (let group = 0; group < groupCount; group++) executor.execute(programs[groupActions[group]], groups[group], groupCounts[group]);
+  }
+
+  function takeMisses(list: Int32Array, missed: number): void {
+    const { keys, hashes, flows, misses } = levels[depth];
+    for (let index = 0; index < missed; index++) misses[index] = classifier.misses[index];
+    for (let index = 0; index < missed; index++) {
+      const row = misses[index];
+      // An upcall just before may have installed what this packet needs.
+      if (index !== 0 && classifier.lookupRow(keys, hashes, row, flows)) lookups.hit++;
+      else missOne(list[row], keys.slice(row * KEY_WORDS, (row + 1) * KEY_WORDS));
+    }
+  }
+
+  function missOne(packet: number, key: FlowWords): void {
+    const decision = upcall(new Packet(pool, packet), key);
+    if (decision === null) {
+      lookups.lost++;
+      drops[Reason.upcallLost]++;
+      return;
+    }
+    const actions = table.acquire(decision.actions);
+    const single = Int32Array.of(packet);
+    executor.execute(actions.program, single, 1);
+    table.release(actions);
+    if (decision.install === null) lookups.missed++;
+    else if (table.size >= datapath.flowLimit) lookups.lost++;
+    else {
+      lookups.missed++;
+      // The execution just before may have gone through the datapath again and installed it.
+      if (classifier.find(key, decision.mask) < 0) table.insert(key, decision.mask, decision.install ?? decision.actions);
+    }
+  }
+
+  function flush(): void {
+    for (let index = 0; index < dirty.length; index++) send(dirty[index]);
+    dirty.length = 0;
+  }
+
+  function send(port: DatapathPort): void {
+    const { queue, queued, mtu } = port;
+    let bytes = 0;
+    let fit = 0;
+    for (let index = 0; index < queued; index++) {
+      const packet = queue[index];
+      const size = length[packet];
+      // The MTU bounds what follows the Ethernet header and an 802.1Q tag.
+      if (size - LEAST_FRAME <= mtu || (size - LEAST_FRAME - 4 <= mtu && view.getUint16(offset[packet] + 12) === 0x8100)) {
+        queue[fit++] = packet;
+        bytes += size;
+      }
+    }
+    port.queued = 0;
+    port.txDrops[Reason.mtuExceeded] += queued - fit;
+    if (fit === 0) return;
+    port.txPackets += fit;
+    port.txBytes += bytes;
+    port.port?.send(queue, fit);
+  }
+
+  return { burst, lookups, receive, executeOne, flush };
+}

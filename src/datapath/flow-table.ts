@@ -1,0 +1,125 @@
+/**
+ * The megaflow table: the classifier's flows with what they do and what they have seen, in columns. Flows that do the same
+ * share one action list; flows of one shape share one mask. Nothing is held per flow but numbers.
+ */
+import { compileActions, type Program } from '../action/compile.js';
+import type { Setter } from '../action/set.js';
+import { formatActions } from '../action/text-format.js';
+import type { Action } from '../action/types.js';
+import { createClassifier, type Classifier } from '../classifier/classifier.js';
+import type { FlowWords } from '../flow/fields.js';
+import { MegaflowError } from '../util/errors.js';
+
+/** Actions with their program, shared by all flows that have them. */
+export interface ActionList {
+  readonly id: number;
+  readonly text: string;
+  readonly actions: readonly Action[];
+  readonly program: Program;
+  references: number;
+}
+
+export class FlowTable {
+  readonly classifier: Classifier;
+  /** Per flow: packets and bytes counted, time of last use in ms (0: never), TCP flags seen (wire order), action list. */
+  packets = new Float64Array(0);
+  bytes = new Float64Array(0);
+  used = new Float64Array(0);
+  tcpFlags = new Uint16Array(0);
+  actionIds = new Int32Array(0);
+  /** By id of the action list. */
+  readonly programs: Program[] = [];
+
+  readonly #setter: Setter;
+  readonly #lists: (ActionList | undefined)[] = [];
+  readonly #listsByText = new Map<string, ActionList>();
+  readonly #freeIds: number[] = [];
+
+  constructor(setter: Setter, options: { exactMatchEntries?: number }) {
+    this.#setter = setter;
+    this.classifier = createClassifier(options);
+  }
+
+  get size(): number {
+    return this.classifier.size;
+  }
+
+  /** The shared form of a list of actions; throws `unsupported-action`. Release it, or give it to a flow. */
+  acquire(actions: readonly Action[]): ActionList {
+    const text = formatActions(actions);
+    let list = this.#listsByText.get(text);
+    if (!list) {
+      const program = compileActions(actions, this.#setter);
+      const id = this.#freeIds.pop() ?? this.#lists.length;
+      list = { id, text, actions, program, references: 0 };
+      this.#lists[id] = list;
+      this.programs[id] = program;
+      this.#listsByText.set(text, list);
+    }
+    list.references++;
+    return list;
+  }
+
+  release(list: ActionList): void {
+    if (--list.references > 0) return;
+    this.#listsByText.delete(list.text);
+    this.#lists[list.id] = undefined;
+    this.#freeIds.push(list.id);
+  }
+
+  /** Adds a flow with counters at zero; throws `already-exists`. */
+  insert(key: FlowWords, mask: FlowWords, actions: readonly Action[]): number {
+    const list = this.acquire(actions);
+    let flow: number;
+    try {
+      flow = this.classifier.insert(key, mask);
+    } catch (error) {
+      this.release(list);
+      throw error;
+    }
+    if (flow >= this.packets.length) this.#grow(flow + 1);
+    this.packets[flow] = 0;
+    this.bytes[flow] = 0;
+    this.used[flow] = 0;
+    this.tcpFlags[flow] = 0;
+    this.actionIds[flow] = list.id;
+    return flow;
+  }
+
+  modify(flow: number, actions: readonly Action[]): void {
+    const before = this.actionsOf(flow);
+    this.actionIds[flow] = this.acquire(actions).id;
+    this.release(before);
+  }
+
+  remove(flow: number): void {
+    const list = this.actionsOf(flow);
+    this.classifier.remove(flow);
+    this.actionIds[flow] = -1;
+    this.release(list);
+  }
+
+  /** Whether a number is that of a flow in the table. */
+  has(flow: number): boolean {
+    return flow >= 0 && flow < this.actionIds.length && this.actionIds[flow] >= 0;
+  }
+
+  actionsOf(flow: number): ActionList {
+    const list = this.has(flow) ? this.#lists[this.actionIds[flow]] : undefined;
+    if (!list) throw new MegaflowError('not-found', `there is no flow ${flow}`, flow, 'the number of an installed flow');
+    return list;
+  }
+
+  #grow(least: number): void {
+    const size = Math.max(64, least, Math.ceil(this.packets.length * 1.5));
+    const grow = <T extends Float64Array | Uint16Array | Int32Array>(column: T, larger: T): T => {
+      larger.set(column);
+      return larger;
+    };
+    this.packets = grow(this.packets, new Float64Array(size));
+    this.bytes = grow(this.bytes, new Float64Array(size));
+    this.used = grow(this.used, new Float64Array(size));
+    this.tcpFlags = grow(this.tcpFlags, new Uint16Array(size));
+    this.actionIds = grow(this.actionIds, new Int32Array(size).fill(-1));
+  }
+}
