@@ -9,7 +9,8 @@ import { createPcapngParser, isPcapng } from './pcapng.js';
 export interface CaptureReader {
   /**
    * Takes the next chunk of the file and answers the frames that are whole now. Throws `bad-capture` (its `value.offset` is
-   * the place in the file) for what cannot be read; the reader is of no use then.
+   * the place in the file) for what cannot be read, and goes on throwing it; frames of the same chunk that came before are
+   * answered first, and it is thrown by the next call.
    */
   push(chunk: Uint8Array): CapturedFrame[];
   /** Says that the file is at its end. Throws `bad-capture` when it ends within a record, or is empty. */
@@ -22,9 +23,21 @@ export function createCaptureReader(): CaptureReader {
   let offset = 0;
   let needed = 4;
   let parser: FormatParser | undefined;
+  let failure: unknown;
+
+  /** Takes what is whole of some bytes, and keeps the rest. */
+  const parse = (bytes: Uint8Array, frames: CapturedFrame[]): void => {
+    parser ??= chooseParser(bytes);
+    const result = parser.parse(bytes, offset, frames);
+    offset += result.taken;
+    needed = result.needed;
+    waitingLength = bytes.length - result.taken;
+    waiting = waitingLength === 0 ? [] : [bytes.slice(result.taken)];
+  };
 
   return {
     push(chunk) {
+      if (failure !== undefined) throw failure;
       const frames: CapturedFrame[] = [];
       waitingLength += chunk.length;
       // A caller may use its buffer again, so what must wait is copied; it is joined once there is enough of it.
@@ -33,15 +46,16 @@ export function createCaptureReader(): CaptureReader {
         return frames;
       }
       const bytes = waiting.length === 0 ? chunk : join([...waiting, chunk], waitingLength);
-      parser ??= chooseParser(bytes);
-      const result = parser.parse(bytes, offset, frames);
-      offset += result.taken;
-      needed = result.needed;
-      waitingLength = bytes.length - result.taken;
-      waiting = waitingLength === 0 ? [] : [bytes.slice(result.taken)];
+      try {
+        parse(bytes, frames);
+      } catch (error) {
+        failure = error;
+        if (frames.length === 0) throw error;
+      }
       return frames;
     },
     end() {
+      if (failure !== undefined) throw failure;
       if (parser === undefined && waitingLength === 0) throw badCapture(0, 'the file is empty', 0, 'a pcap or pcapng file');
       if (waitingLength > 0) {
         throw badCapture(offset, 'the file ends within a record', waitingLength, `${needed} bytes from there`);

@@ -47,6 +47,10 @@ export const Reason = {
   noTunnelMetadata: 37,
   unresolved: 38,
   notForUs: 39,
+  // an IP host
+  noRoute: 40,
+  noListener: 41,
+  badSource: 42,
 } as const;
 
 export type Reason = (typeof Reason)[keyof typeof Reason];
