@@ -214,7 +214,7 @@ export async function startOracle({ eager = false } = {}) {
 
   const database = `--db=unix:${directory}/db.sock`;
   /** @param {string[]} parameters */
-  const vsctl = (...parameters) => run('ovs-vsctl', [database, '--timeout=30', ...parameters]);
+  const vsctl = (...parameters) => run('ovs-vsctl', [database, '--timeout=30', '--retry', ...parameters]);
   /** @param {string} command @param {(string | number)[]} parameters */
   const control = (command, ...parameters) => ask(`${directory}/v.ctl`, command, parameters);
 

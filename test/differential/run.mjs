@@ -135,7 +135,7 @@ async function examineItem({ kind, seed }) {
     const size = `${sizeOf(found.recorded)}, ${seconds()}`;
     if (found.outcome === 'agrees') console.log(`${name}: agrees, ${size}`);
     else if (found.outcome === 'unsteady')
-      console.log(`${name}: unsteady, Open vSwitch did not do the same twice, ${size}`);
+      console.log(`${name}: unsteady, what Open vSwitch does depends on real time, ${size}`);
     else {
       const kept = found.shrunk ?? found.recorded;
       const differences = found.shrunkDifferences ?? found.differences;

@@ -74,7 +74,6 @@ export function churn(random, frames = 61) {
             }),
           ),
       ],
-      [1, () => appctl('tnl/neigh/flush')],
     ])();
   return {
     config: {
