@@ -186,6 +186,18 @@ function writeLayer(bytes: Uint8Array, at: number, end: number, layer: Layer, ne
   }
 }
 
+/**
+ * Where the data that a checksum of `layer` is over end: where its own length or that of `ip` says, if that is
+ * possible. They may end before `end`, since `dissect` gives what follows a tunnelled packet as padding like any other.
+ */
+function summedEnd(total: number, at: number, end: number, layer: Layer, ip?: Layer, ipAt = 0): number {
+  let stated = end;
+  if (layer.type === 'udp') stated = at + (layer.length ?? end - at);
+  else if (ip?.type === 'ipv4') stated = ipAt + (ip.totalLength ?? end - ipAt);
+  else if (ip?.type === 'ipv6' && ip.payloadLength !== undefined) stated = ipAt + ipv6.HEADER_LENGTH + ip.payloadLength;
+  return stated >= at + writtenLength(layer) && stated <= total ? stated : end;
+}
+
 /** Computes the checksum that `layer` leaves out. `ip` is the layer before it, at `ipAt`. */
 function writeChecksum(bytes: Uint8Array, at: number, end: number, layer: Layer, ip?: Layer, ipAt = 0): void {
   const pseudoSum = (protocol: number): number => {
@@ -230,12 +242,14 @@ export function buildFrame(layers: readonly Layer[]): Uint8Array {
   const bytes = new Uint8Array(total);
   // Headers first; then checksums from the inside out, each over finished data.
   layers.forEach((layer, index) => {
-    const end = index >= innermost && layer.type !== 'padding' ? innermostEnd : total;
+    const end = index >= innermost ? innermostEnd : total;
     writeLayer(bytes, offsets[index], end, layer, layers[index + 1], layers[index + 2]);
   });
   for (let index = layers.length - 1; index >= 0; index--) {
+    const [layer, ip] = [layers[index], layers[index - 1]];
     const end = index >= innermost ? innermostEnd : total;
-    writeChecksum(bytes, offsets[index], end, layers[index], layers[index - 1], offsets[index - 1]);
+    const last = summedEnd(total, offsets[index], end, layer, ip, offsets[index - 1]);
+    writeChecksum(bytes, offsets[index], last, layer, ip, offsets[index - 1]);
   }
   return bytes;
 }

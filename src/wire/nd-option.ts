@@ -44,7 +44,7 @@ export function checkOptions(bytes: Uint8Array, offset: number, end: number): Re
   let at = offset;
   while (end - at >= 8) {
     const length = bytes[at + LENGTH] * 8;
-    if (length === 0 || at + length > end) return Reason.badOption;
+    if (length === 0) return Reason.badOption;
     at += length;
   }
   return at === end ? Reason.sound : Reason.badOption;

@@ -135,6 +135,26 @@ describe('buildFrame', () => {
     expect(tcp.checksum(other, 54)).toBe(1);
   });
 
+  it('takes checksums over what the lengths say, so that dissected frames can be corrected', () => {
+    const inner = [eth, ip4, segment, payload(9)] as Layer[];
+    const tunnel = [eth, ip6, { ...datagram, destinationPort: 4789 }, { type: 'vxlan', vni: 1 }, ...inner] as Layer[];
+    for (const layers of [tunnel, inner, [eth, ip6, { type: 'icmpv6', icmpType: 128 }, payload(3)] as Layer[]]) {
+      const sound = buildFrame(layers);
+      // Padding behind everything, of bytes that a sum would notice.
+      const frame = new Uint8Array(sound.length + 5).fill(0xa5);
+      frame.set(sound);
+      const found = dissect(frame).map((layer) => ('checksum' in layer ? { ...layer, checksum: undefined } : layer));
+      expect(toHex(buildFrame(found))).toBe(toHex(frame));
+    }
+  });
+
+  it('takes checksums over all data where the lengths cannot be', () => {
+    const sound = buildFrame([eth, ip4, segment, payload(9)]);
+    const short = buildFrame([eth, { ...ip4, totalLength: 20 }, segment, payload(9)]);
+    const long = buildFrame([eth, { ...ip4, totalLength: 2000 }, segment, payload(9)]);
+    expect([short, long].map((frame) => tcp.checksum(frame, 34))).toEqual(Array(2).fill(tcp.checksum(sound, 34)));
+  });
+
   it('puts types before tags: one 0x8100, of two the outer 0x88a8', () => {
     const tag = (vid: number): Layer => ({ type: 'vlan', vid });
     const typesOf = (...layers: Layer[]): string => toHex(buildFrame(layers), 12, 14 + 4 * (layers.length - 1));
@@ -235,6 +255,13 @@ describe('dissect', () => {
     ]) {
       const types = dissect(buildFrame([eth, ip, datagram])).map(({ type }) => type);
       expect(types).toEqual(['ethernet', ip.type, 'payload']);
+    }
+  });
+
+  it('does not look for tags behind SNAP, nor at types of a vendor', () => {
+    for (const snap of [{ protocol: 0x8100 }, { oui: 1, protocol: 0x0800 }, { protocol: 0x05ff }]) {
+      const frame = buildFrame([eth, { type: 'llc', ...snap }, { type: 'vlan', vid: 5 }, ip4]);
+      expect(dissect(frame).map(({ type }) => type)).toEqual(['ethernet', 'llc', 'payload']);
     }
   });
 

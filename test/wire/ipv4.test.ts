@@ -137,6 +137,21 @@ describe('the checksum of IPv4', () => {
   });
 });
 
+it.each([
+  [false, false, 0, false],
+  [false, true, 0, true],
+  [true, true, 0, true],
+  [false, false, 8, true],
+  [false, true, 1480, true],
+  [true, false, 0, false],
+])('tells a fragment: DF %s, MF %s, offset %s', (dontFragment, moreFragments, fragmentOffset, isFragment) => {
+  const bytes = new Uint8Array(20);
+  const flags = { dontFragment, moreFragments, fragmentOffset };
+  ipv4.write(bytes, 0, { type: 'ipv4', source: '1.1.1.1', destination: '1.1.1.2', ...flags });
+  expect(ipv4.isFragment(bytes, 0)).toBe(isFragment);
+  expect(ipv4.parse(bytes)).toMatchObject(flags);
+});
+
 describe('options of IPv4', () => {
   const withOptions = (hex: string): Uint8Array => {
     const options = fromHex(hex);
@@ -152,7 +167,7 @@ describe('options of IPv4', () => {
     ['only no-operations', '01010101', Reason.sound, []],
     ['a length of 0', '9400 0101', Reason.badOption, []],
     ['a length of 1', '0194 0101', Reason.badOption, []],
-    ['a length beyond the header', '94040000 0783ff01', Reason.badOption, [[0x94, '0000']]],
+    ['a length one beyond the header', '94040000 0705ff01', Reason.badOption, [[0x94, '0000']]],
     ['a kind without a length', '010101 94', Reason.badOption, []],
   ])('%s', (_, hex, reason, expected) => {
     const bytes = withOptions(hex);

@@ -51,14 +51,14 @@ testProtocol('ipv6', {
     },
     {
       origin: 'by hand: a later fragment, whose data look like an extension header',
-      hex: `60000000 0009 2c 01 ${ADDRESSES} 00 00 fff8 00000001 ff`,
+      hex: `60000000 0009 2c 01 ${ADDRESSES} 00 00 0008 00000001 ff`,
       value: {
         ...plain,
         trafficClass: 0,
         payloadLength: 9,
         protocol: 0,
         hopLimit: 1,
-        extensions: [{ type: 'fragment', offset: 65528, more: false, identification: 1, reserved: 0 }],
+        extensions: [{ type: 'fragment', offset: 8, more: false, identification: 1, reserved: 0 }],
       },
     },
   ],
@@ -127,7 +127,7 @@ describe('extension headers', () => {
     ['atomic', [fragment(0, false)], false, 0, false, 0],
     ['first', [fragment(0, true)], true, 0, true, 7],
     ['middle', [fragment(1480, true)], true, 1480, true, 7],
-    ['last', [fragment(1480, false)], true, 1480, false, 7],
+    ['last', [fragment(65528, false)], true, 65528, false, 7],
     ['atomic before a later one', [fragment(0, false), fragment(8, false)], true, 8, false, 7],
   ])('tell a fragment: %s', (_, extensions, isFragment, offset, more, identification) => {
     const bytes = build(extensions);

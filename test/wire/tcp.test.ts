@@ -129,7 +129,7 @@ describe('options of TCP', () => {
     ['no-operations, scale, end, rubbish', '01 030307 00ffffff', Reason.sound, [3]],
     ['a length of 0', '0200 0101', Reason.badOption, []],
     ['a length of 1', '0201 0101', Reason.badOption, []],
-    ['a length beyond the header', '030307 02 040505b4', Reason.badOption, [3, 2]],
+    ['a length one beyond the header', '020405b4 08050000', Reason.badOption, [2]],
     ['a kind without a length', '010101 02', Reason.badOption, []],
   ])('%s', (_, hex, reason, kinds) => {
     const options = fromHex(hex);

@@ -32,6 +32,7 @@ testProtocol('vxlan', {
     ['a next protocol without the P bit', 3, '03', Reason.badFlags],
     ['operation and maintenance of GPE', 0, '0d000003', Reason.badFlags],
     ['reserved bits of GPE', 0, '0c010003', Reason.badFlags],
+    ['more reserved bits of GPE', 0, '0c000103', Reason.badFlags],
     ['GPE with next protocol 0', 0, '0c000000', Reason.badType],
     ['GPE with next protocol 5', 0, '0c000005', Reason.badType],
     ['GPE without a valid VNI', 0, '04000003', Reason.badFlags],
@@ -312,6 +313,14 @@ describe('decapsulate', () => {
     const packet = new Uint8Array(fromHex(overIpv4.packet).length + 5);
     packet.set(fromHex(overIpv4.packet));
     expect(toHex(vxlan.decapsulate(packet).frame!)).toBe(`${overIpv4.inner}0000000000`);
+  });
+
+  it('takes the UDP checksum over the padding of the outer frame too, as Open vSwitch does', () => {
+    const packet = new Uint8Array(fromHex(overIpv6.packet).length + 2);
+    packet.set(fromHex(overIpv6.packet));
+    expect(reasonOf(packet)).toBe('sound');
+    packet[packet.length - 1] = 1;
+    expect(reasonOf(packet)).toBe('bad-checksum');
   });
 
   it('expects the port that it is told', () => {
