@@ -269,12 +269,14 @@ describe('dissect', () => {
     const frame = buildFrame([eth, ip4, { ...datagram, destinationPort: 9999 }, { type: 'vxlan', vni: 1 }, eth, ip4]);
     expect(dissect(frame).at(-1)!.type).toBe('payload');
     expect(dissect(frame, [9999]).at(-1)!.type).toBe('ipv4');
+    const empty = buildFrame([eth, ip4, { ...datagram, destinationPort: 4789 }]);
+    expect(dissect(empty).at(-1)).toMatchObject({ type: 'udp', length: 8 });
   });
 
   it('shares no memory with the frame', () => {
     for (const layers of seeds) {
       const frame = buildFrame(layers);
-      const [found, again] = [dissect(frame), dissect(frame)];
+      const [found, again] = [dissect(frame), dissect(frame.slice())];
       frame.fill(0xff);
       expect(found).toEqual(again);
     }
