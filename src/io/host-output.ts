@@ -87,14 +87,14 @@ export function createHostOutput(options: OutputOptions, unsent: Float64Array): 
   };
 
   const probe = (address: Address, known: number): void => {
-    const route = book.route(address);
-    if (route === undefined) return; // Never: what the table asks for has been routed to.
+    // A neighbour is on the link, so there is a way to it.
+    const { source } = book.route(address)!;
     if (address.length === 4) {
-      sendArp(arp.Operation.request, route.source, 0, address, known < 0 ? BROADCAST_MAC : known);
+      sendArp(arp.Operation.request, source, 0, address, known < 0 ? BROADCAST_MAC : known);
     } else {
       const destination = known < 0 ? solicitedNode(address) : address;
       const destinationMac = known < 0 ? multicastMac(destination) : known;
-      sendNeighbour(icmpv6.Type.neighborSolicitation, 0, address, route.source, destination, destinationMac);
+      sendNeighbour(icmpv6.Type.neighborSolicitation, 0, address, source, destination, destinationMac);
     }
   };
 

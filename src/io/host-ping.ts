@@ -4,7 +4,7 @@
  */
 import type { Clock, Timer } from '../util/clock.js';
 import { formatIp } from '../util/address.js';
-import { sameAddress, type Address } from './host-address.js';
+import { sameAddress, type Address, type Route } from './host-address.js';
 import { checkOption } from './queue.js';
 
 export interface PingOptions {
@@ -40,16 +40,23 @@ export interface PingResult {
   readonly lines: readonly string[];
 }
 
+export interface EchoRequest {
+  readonly identifier: number;
+  readonly sequence: number;
+  readonly payloadBytes: number;
+  readonly ttl: number;
+}
+
 /** How the pinger reaches the world. */
 export interface PingWire {
   readonly clock: Clock;
-  /** Sends an echo request. */
-  send(destination: Address, identifier: number, sequence: number, payloadBytes: number, ttl: number): void;
+  /** Sends an echo request, on the route that `ping` was given. */
+  send(destination: Address, route: Route, echo: EchoRequest): void;
 }
 
 export interface Pinger {
   /** Settles when all is answered or waited for long enough, or with what there is on `close`. Throws `out-of-range`. */
-  ping(destination: Address, options: PingOptions): Promise<PingResult>;
+  ping(destination: Address, route: Route, options: PingOptions): Promise<PingResult>;
   /** An echo reply came in. */
   accept(source: Address, identifier: number, sequence: number, ttl: number, bytes: number): void;
   /** Ends all pings. */
@@ -69,7 +76,7 @@ export function createPinger({ clock, send }: PingWire): Pinger {
   const runs = new Map<number, Run>();
   let nextIdentifier = 1;
 
-  const start = (destination: Address, options: PingOptions, done: (result: PingResult) => void): void => {
+  const start = (destination: Address, route: Route, options: PingOptions, done: (result: PingResult) => void): void => {
     const count = checkOption('ping count', options.count ?? 4, 1, 65535);
     const intervalMs = checkOption('ping interval', options.intervalMs ?? 1000, 0, 3_600_000);
     const payloadBytes = checkOption('ping payload', options.payloadBytes ?? 56, 0, 65_000);
@@ -113,13 +120,13 @@ export function createPinger({ clock, send }: PingWire): Pinger {
       const longest = run.replies.reduce((most, reply) => Math.max(most, reply.rttMs), 0);
       const patience = run.answered.size > 0 ? Math.max(2 * longest, intervalMs) : timeoutMs;
       timer = clock.after(sequence < count ? intervalMs : patience, step);
-      send(destination, identifier, sequence, payloadBytes, ttl);
+      send(destination, route, { identifier, sequence, payloadBytes, ttl });
     };
     step();
   };
 
   return {
-    ping: (destination, options) => new Promise((resolve) => start(destination, options, resolve)),
+    ping: (destination, route, options) => new Promise((resolve) => start(destination, route, options, resolve)),
     accept(source, identifier, sequence, ttl, bytes) {
       const run = runs.get(identifier);
       const sentAt = run?.sentAt.get(sequence);

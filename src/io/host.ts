@@ -133,9 +133,7 @@ export function createIpHost(options: IpHostOptions): IpHost {
 
   const pinger = createPinger({
     clock,
-    send(destination, identifier, sequence, payloadBytes, ttl) {
-      const route = book.route(destination);
-      if (route === undefined) return; // Never: it was there when the ping began, and addresses do not change.
+    send(destination, route, { identifier, sequence, payloadBytes, ttl }) {
       const isIpv4 = destination.length === 4;
       const protocol = isIpv4 ? ipv4.Protocol.icmp : ipv4.Protocol.icmpv6;
       const length = icmp.HEADER_LENGTH + payloadBytes;
@@ -249,7 +247,7 @@ export function createIpHost(options: IpHostOptions): IpHost {
       if (route === undefined) {
         throw new MegaflowError('not-found', `no route to ${address}`, address, `an address that ${name} has a route to`);
       }
-      return pinger.ping(destination, pingOptions);
+      return pinger.ping(destination, route, pingOptions);
     },
 
     bind(port, handler, listenerOptions = {}) {

@@ -106,6 +106,12 @@ describe('ping between two hosts on a link', () => {
     expect(a.neighbours.map(({ address }) => address)).toEqual(['10.0.0.2', 'fd00::2']);
   });
 
+  it('is answered on a link of two addresses, of which none is a broadcast address', async () => {
+    // RFC 3021.
+    const { clock, a } = connectHosts({ a: { addresses: ['10.0.0.0/31'] }, b: { addresses: ['10.0.0.1/31'] } });
+    expect((await settle(clock, a.ping('10.0.0.1', { count: 1 }))).received).toBe(1);
+  });
+
   it('ends with what it has when the host is closed', async () => {
     const { clock, a, b } = connectHosts();
     const promise = a.ping('10.0.0.2', { count: 10 });
@@ -119,6 +125,8 @@ describe('ping between two hosts on a link', () => {
   });
 });
 
+const route = { source: parseIp('10.0.0.1'), nextHop: parseIp('10.0.0.2') };
+
 describe('what ping prints', () => {
   // The forms are those of iputils 20221126 (ping_common.c, ping.c), computed by hand from round trips of our choice.
   const run = async (roundTrips: (number | undefined)[], duplicates = 0): Promise<readonly string[]> => {
@@ -126,13 +134,13 @@ describe('what ping prints', () => {
     const destination = parseIp('10.0.0.2');
     const pinger = createPinger({
       clock,
-      send(_, identifier, sequence) {
+      send(_, _route, { identifier, sequence }) {
         const rtt = roundTrips[sequence - 1];
         if (rtt === undefined) return;
         for (let copy = 0; copy <= duplicates; copy++) clock.after(rtt, () => pinger.accept(destination, identifier, sequence, 63, 64));
       },
     });
-    return (await settle(clock, pinger.ping(destination, { count: roundTrips.length }))).lines;
+    return (await settle(clock, pinger.ping(destination, route, { count: roundTrips.length }))).lines;
   };
 
   it('has three digits a time', async () => {
@@ -155,14 +163,14 @@ describe('what ping prints', () => {
     const destination = parseIp('10.0.0.2');
     const pinger = createPinger({
       clock,
-      send(_, identifier, sequence) {
+      send(_, _route, { identifier, sequence }) {
         pinger.accept(parseIp('10.0.0.3'), identifier, sequence, 64, 64);
         pinger.accept(destination, identifier + 1, sequence, 64, 64);
         pinger.accept(destination, identifier, sequence + 1, 64, 64);
         if (sequence === 1) for (let copy = 0; copy < 1000; copy++) pinger.accept(destination, identifier, sequence, 64, 64);
       },
     });
-    const result = await settle(clock, pinger.ping(destination, { count: 2 }));
+    const result = await settle(clock, pinger.ping(destination, route, { count: 2 }));
     expect(result.received).toBe(1);
     expect(result.replies.length).toBe(2);
   });

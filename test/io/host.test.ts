@@ -138,11 +138,12 @@ describe('ARP of a host', () => {
 
   it('asks again for what has aged, at the MAC it knows, and loses nothing meanwhile', () => {
     const { clock, host, bench, exchange } = setUp({ neighbourAgeMs: 10_000 });
-    exchange(ethernet(BROADCAST), arpFrom());
     const send = (): Layer[][] => {
       host.sendUdp({ destination: '10.0.0.2', destinationPort: 5, sourcePort: 6, payload: Uint8Array.of(1) });
       return bench.receive().map((frame) => dissect(frame));
     };
+    expect(send()).toHaveLength(1);
+    expect(exchange(ethernet(), arpFrom({ operation: 2 }))).toHaveLength(1);
     clock.advance(9999);
     expect(send().map((layers) => layers[1].type)).toEqual(['ipv4']);
     clock.advance(1);
@@ -163,14 +164,29 @@ describe('ARP of a host', () => {
     expect(host.neighbours[0].address).toBe(`10.1.0.${1100 - 1024}`);
   });
 
-  it('lets at most 64 packets wait', () => {
-    const { host } = setUp({ addresses: ['10.0.0.1/8'] });
-    for (let index = 0; index < 100; index++) {
-      host.sendUdp({ destination: `10.1.0.${index}`, destinationPort: 5, sourcePort: 6, payload: Uint8Array.of(1) });
-    }
+  it('lets at most 64 packets wait, each time', () => {
+    const { clock, host, bench, exchange } = setUp({ addresses: ['10.0.0.1/8'] });
+    const send = (): void => {
+      for (let index = 0; index < 100; index++) {
+        host.sendUdp({ destination: `10.1.0.${index}`, destinationPort: 5, sourcePort: 6, payload: Uint8Array.of(1) });
+      }
+      bench.receive();
+    };
+    send();
     expect(host.unsent[Reason.unresolved]).toBe(36);
-    host.close();
+    clock.advance(3000);
     expect(host.unsent[Reason.unresolved]).toBe(100);
+    bench.receive();
+    send();
+    expect(host.unsent[Reason.unresolved]).toBe(136);
+    // Ten are answered: there is room for ten more.
+    for (let index = 0; index < 10; index++) exchange(ethernet(), arpFrom({ operation: 2, senderIp: `10.1.0.${index}` }));
+    for (let index = 0; index < 11; index++) {
+      host.sendUdp({ destination: `10.2.0.${index}`, destinationPort: 5, sourcePort: 6, payload: Uint8Array.of(1) });
+    }
+    expect(host.unsent[Reason.unresolved]).toBe(137);
+    host.close();
+    expect(host.unsent[Reason.unresolved]).toBe(137 + 64);
   });
 });
 

@@ -66,6 +66,18 @@ describe('a VXLAN device', () => {
     }
   });
 
+  it('tells of each frame only what is its own, in whatever slot it comes', () => {
+    const { clock, near, far } = setUp();
+    for (let round = 0; round < 4; round++) {
+      const [source, destination] = round % 2 === 0 ? ['fd00::1', 'fd00::2'] : ['10.0.0.1', '10.0.0.2'];
+      near.sendWithTunnel(numbered(round), { destination, id: round, ttl: 64, key: true });
+      clock.advance(1);
+      const tunnel: TunnelMetadata = { source, destination, id: round, ttl: 64, key: true, sourcePort: 32768, destinationPort: 8472 };
+      if (round === 0) delete tunnel.id;
+      expect(far.receiveWithTunnel()).toEqual([{ frame: numbered(round), tunnel }]);
+    }
+  });
+
   it('puts on the wire what the metadata say', () => {
     const clock = new ManualClock();
     const host = createIpHost({ name: 'h', mac: MAC_A, addresses: ['10.0.0.1/24', '10.0.0.7/24'], clock });
