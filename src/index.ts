@@ -1,21 +1,73 @@
-// The public names of megaflow: everything that runs without an operating system. A list of named exports and nothing
-// else; what needs Node is in `megaflow/node`.
-
-// util: addresses, hex, time, errors, reasons
-export { formatIp, formatIpv4, formatIpv6, formatMac } from './util/address.js';
-export { parseIp, parseIpv4, parseIpv6, parseMac, parsePrefix } from './util/address.js';
-export type { IpPrefix } from './util/address.js';
+/**
+ * `megaflow`: everything but what needs Node (that is `megaflow/node`). A list of names.
+ */
+export { MegaflowError, type ErrorCode } from './util/errors.js';
+export { ManualClock, systemClock, type Clock, type Timer } from './util/clock.js';
+export { REASON_COUNT, Reason, reasonCounts, reasonName } from './util/reason.js';
+export { checksum, fold, sum16, updateChecksum16, updateChecksum32 } from './util/checksum.js';
 export { fromHex, toHex } from './util/bytes.js';
-export { ManualClock, systemClock } from './util/clock.js';
-export type { Clock, Timer } from './util/clock.js';
-export { MegaflowError } from './util/errors.js';
-export type { ErrorCode } from './util/errors.js';
-export { Reason, reasonCounts, reasonName } from './util/reason.js';
+export { formatIp, formatIpv4, formatIpv6, formatMac, parseIp, parseIpv4, parseIpv6, parseMac, parsePrefix, type IpPrefix } from './util/address.js';
 
-// packet: where frames live
-export { BURST, PacketPool } from './packet/pool.js';
-export type { PacketHandle, PoolOptions } from './packet/pool.js';
+export * as arp from './wire/arp.js';
+export * as ethernet from './wire/ethernet.js';
+export * as icmp from './wire/icmp.js';
+export * as icmpv6 from './wire/icmpv6.js';
+export * as ipv4 from './wire/ipv4.js';
+export * as ipv6 from './wire/ipv6.js';
+export * as llc from './wire/llc.js';
+export * as sctp from './wire/sctp.js';
+export * as tcp from './wire/tcp.js';
+export * as udp from './wire/udp.js';
+export * as vlan from './wire/vlan.js';
+export * as vxlan from './wire/vxlan.js';
+export { printFrame } from './wire/print.js';
 
-// io: ports
-export { PortCounters } from './io/port.js';
-export type { Port, PortHost } from './io/port.js';
+export { BURST, Extras, PacketPool, TUNNEL_WORDS, type PacketHandle, type PoolOptions } from './packet/pool.js';
+export { Packet } from './packet/packet.js';
+export { buildFrame, type Layer } from './packet/build.js';
+export { dissect } from './packet/dissect.js';
+
+export {
+  FLOW_WORDS,
+  KEY_WORDS,
+  TunnelFlags,
+  fields,
+  getBytes,
+  getField,
+  isExact,
+  sealKey,
+  setBytes,
+  setExact,
+  setField,
+  type FieldName,
+  type FieldPlace,
+  type FlowWords,
+} from './flow/fields.js';
+export { createMatch, matches, type FlowMatch } from './flow/match.js';
+export { formatFlow } from './flow/text-format.js';
+export { parseFlow } from './flow/text-parse.js';
+
+export { PortCounters, type Port, type PortHost } from './io/port.js';
+export { createIdlePort } from './io/idle-port.js';
+export { createFunctionPort, type FunctionPort, type FunctionPortOptions } from './io/function-port.js';
+
+export type { Action } from './action/types.js';
+export { formatActions } from './action/text-format.js';
+export { parseActions } from './action/text-parse.js';
+
+export {
+  Datapath,
+  type DatapathOptions,
+  type DatapathStatistics,
+  type FlowInfo,
+  type Upcall,
+  type UpcallHandler,
+} from './datapath/datapath.js';
+export { formatFlowInfo, type DumpOptions } from './datapath/dump.js';
+export type { DatapathPort } from './datapath/ports.js';
+
+export { VSwitch, type SwitchCounters, type SwitchEvents, type VSwitchOptions } from './switch/vswitch.js';
+export type { BridgeConfig, MirrorConfig, PortConfig } from './switch/model.js';
+
+export { appctl, dumpFlows, flushFdb, setNeighbour, showDatapath, showFdb, showNeighbours, showRoutes } from './control/appctl.js';
+export { createSwitch, type SwitchConfig, type SwitchFromConfigOptions } from './control/config.js';

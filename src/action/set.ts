@@ -3,7 +3,7 @@
  * tags pushed and popped. Headers that are not there, or not sound, are left alone. Later fragments have no transport header, so
  * a change of address leaves their payload as it is.
  */
-import { GROUP_WORDS, Group, fields, getField, type FieldName, type FlowWords } from '../flow/fields.js';
+import { GROUP_WORDS, Group, VLAN_PRESENT, fields, getField, type FieldName, type FlowWords } from '../flow/fields.js';
 import { TUNNEL_WORDS, type PacketPool } from '../packet/pool.js';
 import { updateChecksum16 } from '../util/checksum.js';
 import { MegaflowError } from '../util/errors.js';
@@ -243,7 +243,8 @@ export function createSetter(pool: PacketPool): Setter {
       const start = offset[packet] - 4;
       bytes.copyWithin(start, start + 4, start + 16);
       view.setUint16(start + 12, tpid);
-      view.setUint16(start + 14, tci);
+      // CFI says that there is a tag; on the wire the bit (DEI) is sent as zero.
+      view.setUint16(start + 14, tci & ~VLAN_PRESENT);
       offset[packet] = start;
       length[packet] += 4;
     },

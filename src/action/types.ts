@@ -32,7 +32,7 @@ export type Action =
   | { readonly type: 'tnl_pop'; readonly port: number }
   /** `masked` false: printed in full, as 3.1 does for `set(tunnel(...))` and for a set whose mask is all ones. */
   | { readonly type: 'set'; readonly attribute: SetAttribute; readonly fields: FieldSetting; readonly masked: boolean }
-  /** `tpid` 0x8100 or 0x88a8; `tci` with the CFI bit (0x1000) as it is to appear on the wire. */
+  /** `tpid` 0x8100 or 0x88a8; `tci` has the CFI bit (0x1000), which says that there is a tag and is not sent. */
   | { readonly type: 'push_vlan'; readonly tpid: number; readonly tci: number }
   | { readonly type: 'pop_vlan' }
   | { readonly type: 'recirc'; readonly id: number }

@@ -19,7 +19,7 @@ import { createExecutor } from '../action/execute.js';
 import { createSetter } from '../action/set.js';
 import type { Action } from '../action/types.js';
 import { createExtract, type ExtractOptions } from '../flow/extract.js';
-import { GROUPS_WORD, KEY_WORDS, type FlowWords } from '../flow/fields.js';
+import { KEY_WORDS, type FlowWords } from '../flow/fields.js';
 import type { Port } from '../io/port.js';
 import { Packet } from '../packet/packet.js';
 import { BURST, PacketPool, type PoolOptions } from '../packet/pool.js';
@@ -37,6 +37,8 @@ export interface Upcall {
   readonly actions: readonly Action[];
   /** Actions to install where they differ; `null` installs nothing. */
   readonly install?: readonly Action[] | null;
+  /** Called with the number of the flow once it is installed. */
+  readonly installed?: (flow: number) => void;
 }
 
 /**
@@ -105,6 +107,8 @@ export class Datapath {
   flowLimit: number;
   /** Hears of drops after each burst; costs nothing while it is undefined. */
   onDrop: DropListener | undefined;
+  /** Sees each frame (a view, valid during the call) that is handed to a port; costs nothing while it is undefined. */
+  onSend: ((port: DatapathPort, frame: Uint8Array) => void) | undefined;
 
   readonly #flows: FlowTable;
   readonly #ports: (DatapathPort | undefined)[] = [];
@@ -234,6 +238,19 @@ export class Datapath {
     this.#flows.release(list);
   }
 
+  /** The key of a frame as it would be extracted on port `inPort`; undefined when there is no slot for it. Allocates. */
+  keyOf(frame: Uint8Array, inPort = 0): FlowWords | undefined {
+    if (frame.length < LEAST_FRAME) {
+      throw new MegaflowError('bad-argument', `a frame cannot have ${frame.length} bytes`, frame.length, `at least ${LEAST_FRAME} bytes`);
+    }
+    const packet = this.pool.allocateCopy(frame);
+    if (packet < 0) return undefined;
+    this.pool.inPort[packet] = inPort;
+    const key = this.#engine.keyOf(packet);
+    this.pool.release(packet);
+    return key;
+  }
+
   // ---- flows -------------------------------------------------------------------------------------------------------------
 
   /** Installs a flow and answers its number. Throws `already-exists`, `flow-limit`, `unsupported-action`. */
@@ -267,6 +284,10 @@ export class Datapath {
     const numbers: number[] = [];
     this.#flows.classifier.forEach((flow) => numbers.push(flow));
     return numbers;
+  }
+
+  hasFlow(flow: number): boolean {
+    return this.#flows.has(flow);
   }
 
   get flowCount(): number {
@@ -343,6 +364,7 @@ interface Engine {
   /** Takes the first `count` handles of `burst`, which came in on `port`, all the way. */
   receive(port: DatapathPort, count: number): void;
   executeOne(packet: number, program: FlowTable['programs'][number]): void;
+  keyOf(packet: number): FlowWords;
   flush(): void;
 }
 
@@ -475,6 +497,12 @@ function createEngine(
     }
   }
 
+  function keyOf(packet: number): FlowWords {
+    const key = new Int32Array(KEY_WORDS);
+    extract(Int32Array.of(packet), 1, key, new Int32Array(1));
+    return key;
+  }
+
   /** Sends what is queued and releases what is held, whatever happened. */
   function finish(): void {
     depth = 0;
@@ -578,7 +606,9 @@ function createEngine(
     else {
       lookups.missed++;
       // The execution just before may have gone through the datapath again and installed it.
-      if (classifier.find(key, decision.mask) < 0) table.insert(key, decision.mask, decision.install ?? decision.actions);
+      if (classifier.find(key, decision.mask) >= 0) return;
+      const flow = table.insert(key, decision.mask, decision.install ?? decision.actions);
+      decision.installed?.(flow);
     }
   }
 
@@ -605,8 +635,9 @@ function createEngine(
     if (fit === 0) return;
     port.txPackets += fit;
     port.txBytes += bytes;
+    if (datapath.onSend) for (let index = 0; index < fit; index++) datapath.onSend(port, pool.frame(queue[index]));
     port.port?.send(queue, fit);
   }
 
-  return { burst, lookups, receive, executeOne, flush };
+  return { burst, lookups, receive, executeOne, keyOf, flush };
 }

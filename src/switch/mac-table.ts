@@ -1,0 +1,239 @@
+/**
+ * The MAC learning table of a bridge (Open vSwitch's lib/mac-learning.c): who was seen where, by MAC and VLAN, with ageing in whole
+ * seconds, a limit, and an eviction that takes from the port that has most.
+ */
+import { formatMac } from '../util/address.js';
+import type { Clock } from '../util/clock.js';
+import { MegaflowError } from '../util/errors.js';
+
+export interface MacEntry<P> {
+  readonly mac: number;
+  readonly vlan: number;
+  port: P;
+  /** Second on the clock at which it goes; Infinity for a static entry. */
+  expiresSecond: number;
+  /** Until when gratuitous ARP over a bond does not move it, in ms. */
+  lockedUntilMs: number;
+}
+
+export interface MacTableStatistics {
+  learned: number;
+  expired: number;
+  evicted: number;
+  moved: number;
+}
+
+export const DEFAULT_MAC_TABLE_SIZE = 8192;
+export const DEFAULT_AGING_SECONDS = 300;
+const GRATUITOUS_ARP_LOCK_MS = 5000;
+
+/** `P` is a port of the bridge; ports are compared by identity. */
+export class MacTable<P> {
+  /** An entry came, went or moved since it was last cleared: what relied on the table must be translated again. */
+  changed = false;
+  readonly statistics: MacTableStatistics = { learned: 0, expired: 0, evicted: 0, moved: 0 };
+  onLearn: ((entry: MacEntry<P>, moved: boolean) => void) | undefined;
+
+  readonly #clock: Clock;
+  #agingSeconds = DEFAULT_AGING_SECONDS;
+  #size = DEFAULT_MAC_TABLE_SIZE;
+  #floodVlans: ReadonlySet<number> = new Set();
+  // Maps keep the order of insertion: taken out and put back on use, they are lists with the least recently used first.
+  readonly #byVlan = new Map<number, Map<number, MacEntry<P>>>();
+  readonly #used = new Set<MacEntry<P>>();
+  readonly #byPort = new Map<P, Set<MacEntry<P>>>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get count(): number {
+    return this.#used.size;
+  }
+
+  /** Most entries; clamped to 10 … 1000000. What is too much goes with the next `sweep`. */
+  get size(): number {
+    return this.#size;
+  }
+
+  set size(size: number) {
+    this.#size = Math.min(1_000_000, Math.max(10, size));
+  }
+
+  /** Seconds that an unused entry stays; clamped to 15 … 3600. Changing it moves the expiry of the entries there are. */
+  get agingSeconds(): number {
+    return this.#agingSeconds;
+  }
+
+  set agingSeconds(seconds: number) {
+    const clamped = Math.min(3600, Math.max(15, seconds));
+    for (const entry of this.#used) entry.expiresSecond += clamped - this.#agingSeconds;
+    this.#agingSeconds = clamped;
+  }
+
+  /** VLANs in which nothing is learned or looked up. Changing them forgets everything. */
+  get floodVlans(): ReadonlySet<number> {
+    return this.#floodVlans;
+  }
+
+  set floodVlans(vlans: ReadonlySet<number>) {
+    if (vlans.size === this.#floodVlans.size && [...vlans].every((vlan) => this.#floodVlans.has(vlan))) return;
+    this.#floodVlans = new Set(vlans);
+    this.flush();
+    this.changed = true;
+  }
+
+  /** The entry for a destination; none for multicast and in flood VLANs. */
+  lookup(mac: number, vlan: number): MacEntry<P> | undefined {
+    if (this.#floodVlans.has(vlan)) return undefined;
+    return this.#byVlan.get(vlan)?.get(mac);
+  }
+
+  /** Learns a source; `gratuitousArp` as the switch tells it. */
+  learn(mac: number, vlan: number, port: P, gratuitousArp: boolean): void {
+    if (isMulticast(mac) || this.#floodVlans.has(vlan)) return;
+    const found = this.lookup(mac, vlan);
+    if (found) {
+      if (found.expiresSecond === Infinity) return;
+      // Within the second nothing changes, unless it moves or gratuitous ARP locks it.
+      if (this.ageSeconds(found) <= 0 && !gratuitousArp && found.port === port) return;
+    }
+    const entry = found ?? this.#insert(mac, vlan, port);
+    if (found) this.#touch(found);
+    if (gratuitousArp) entry.lockedUntilMs = this.#clock.now() + GRATUITOUS_ARP_LOCK_MS;
+    if (!found) {
+      this.statistics.learned++;
+      this.changed = true;
+      this.onLearn?.(entry, false);
+    } else if (entry.port !== port) {
+      this.#setPort(entry, port);
+      this.statistics.moved++;
+      this.changed = true;
+      this.onLearn?.(entry, true);
+    }
+  }
+
+  /** Adds a static entry, or makes one static; answers the entry that was there. */
+  addStatic(mac: number, vlan: number, port: P): { port: P; isStatic: boolean } | undefined {
+    const found = this.#byVlan.get(vlan)?.get(mac);
+    const before = found && { port: found.port, isStatic: found.expiresSecond === Infinity };
+    const entry = found ?? this.#insert(mac, vlan, port);
+    if (entry.port !== port) this.#setPort(entry, port);
+    entry.expiresSecond = Infinity;
+    if (!before || !before.isStatic || before.port !== port) this.changed = true;
+    return before;
+  }
+
+  /** Removes a static entry; false when there is none. */
+  removeStatic(mac: number, vlan: number): boolean {
+    const entry = this.#byVlan.get(vlan)?.get(mac);
+    if (entry?.expiresSecond !== Infinity) return false;
+    this.#remove(entry);
+    return true;
+  }
+
+  /** Removes all but static entries. */
+  flush(): void {
+    for (const entry of this.#used) if (entry.expiresSecond !== Infinity) this.#remove(entry);
+  }
+
+  /** Removes the entries of a port that leaves. */
+  removePort(port: P): void {
+    for (const entry of this.#byPort.get(port) ?? []) this.#remove(entry);
+  }
+
+  /** Removes what has aged, and what is beyond the size. To be called now and then. */
+  sweep(): void {
+    const second = this.#second();
+    for (const entry of this.#used) {
+      if (entry.expiresSecond === Infinity) continue;
+      if (this.#used.size <= this.#size && second < entry.expiresSecond) break;
+      this.#remove(entry);
+      this.statistics.expired++;
+    }
+  }
+
+  /** Seconds since the entry was refreshed. */
+  ageSeconds(entry: MacEntry<P>): number {
+    return this.#agingSeconds - (entry.expiresSecond - this.#second());
+  }
+
+  /** Least recently used first. */
+  [Symbol.iterator](): Iterator<MacEntry<P>> {
+    return this.#used.values();
+  }
+
+  #second(): number {
+    return Math.floor(this.#clock.now() / 1000);
+  }
+
+  #insert(mac: number, vlan: number, port: P): MacEntry<P> {
+    if (this.#used.size >= this.#size) this.#evict();
+    const entry: MacEntry<P> = { mac, vlan, port, expiresSecond: this.#second() + this.#agingSeconds, lockedUntilMs: 0 };
+    let byMac = this.#byVlan.get(vlan);
+    if (!byMac) this.#byVlan.set(vlan, (byMac = new Map()));
+    byMac.set(mac, entry);
+    this.#used.add(entry);
+    this.#addToPort(entry);
+    return entry;
+  }
+
+  #addToPort(entry: MacEntry<P>): void {
+    const entries = this.#byPort.get(entry.port);
+    if (entries) entries.add(entry);
+    else this.#byPort.set(entry.port, new Set([entry]));
+  }
+
+  #touch(entry: MacEntry<P>): void {
+    this.#used.delete(entry);
+    this.#used.add(entry);
+    const entries = this.#byPort.get(entry.port);
+    entries?.delete(entry);
+    entries?.add(entry);
+    if (entry.expiresSecond !== Infinity) entry.expiresSecond = this.#second() + this.#agingSeconds;
+  }
+
+  #setPort(entry: MacEntry<P>, port: P): void {
+    this.#byPort.get(entry.port)?.delete(entry);
+    entry.port = port;
+    this.#addToPort(entry);
+  }
+
+  #remove(entry: MacEntry<P>): void {
+    this.#byVlan.get(entry.vlan)?.delete(entry.mac);
+    this.#used.delete(entry);
+    const entries = this.#byPort.get(entry.port);
+    entries?.delete(entry);
+    if (entries?.size === 0) this.#byPort.delete(entry.port);
+    this.changed = true;
+  }
+
+  /** The least recently used entry of the port that has most: one port cannot push the others out. */
+  #evict(): void {
+    let most: Set<MacEntry<P>> | undefined;
+    for (const entries of this.#byPort.values()) if (!most || entries.size > most.size) most = entries;
+    for (const entry of most ?? []) {
+      this.#remove(entry);
+      this.statistics.evicted++;
+      return;
+    }
+  }
+}
+
+/** Whether the group bit is set. */
+export function isMulticast(mac: number): boolean {
+  return (Math.floor(mac / 0x100_0000_0000) & 1) === 1;
+}
+
+/** Parses the `mac-table-size` or `mac-aging-time` of `other_config`; throws `bad-config`. */
+export function parseCount(name: string, text: string | undefined, fallback: number): number {
+  if (text === undefined) return fallback;
+  if (!/^\d+$/.test(text)) throw new MegaflowError('bad-config', `${name} cannot be ${text}`, text, 'a whole number');
+  return Number(text);
+}
+
+/** An entry as plain data. */
+export function macEntryData<P>(table: MacTable<P>, entry: MacEntry<P>): { mac: string; vlan: number; ageSeconds: number | 'static' } {
+  const isStatic = entry.expiresSecond === Infinity;
+  return { mac: formatMac(entry.mac), vlan: entry.vlan, ageSeconds: isStatic ? 'static' : table.ageSeconds(entry) };
+}

@@ -1,0 +1,219 @@
+/**
+ * Keeping the megaflows true (Open vSwitch's revalidators, ofproto/ofproto-dpif-upcall.c). A sweep goes through all flows: those that are
+ * idle go; new statistics are pushed to what they concern (MAC table, neighbours, counters); and when anything that translation relies on
+ * has changed, each flow is translated again and kept, changed in place, or deleted. A sweep can be done in slices, so that no packet waits
+ * long for it.
+ */
+import { formatActions } from '../action/text-format.js';
+import type { Datapath } from '../datapath/datapath.js';
+import { KEY_WORDS, type FlowWords } from '../flow/fields.js';
+import type { Effect, World } from './context.js';
+import type { SwitchPort } from './model.js';
+import { translate } from './translate.js';
+
+/** What the switch knows of a flow beside the datapath (Open vSwitch's udpif key). */
+export interface TrackedFlow {
+  /** Sequence for which it was last known to be right. */
+  sequence: number;
+  readonly createdMs: number;
+  packets: number;
+  bytes: number;
+  effects: readonly Effect[];
+}
+
+export interface RevalidatorHost {
+  readonly datapath: Datapath;
+  readonly world: World;
+  /** The port that a key came in on; undefined: none, and the flow goes. */
+  portFor(key: FlowWords): SwitchPort | undefined;
+  /** A flow was removed. */
+  removed(flow: number, reason: 'idle' | 'stale' | 'evicted'): void;
+}
+
+export interface RevalidatorOptions {
+  /** Flows that are not used for so long go. Default 10000. */
+  maxIdleMs?: number;
+  /** Most flows that the dynamic limit may rise to. Default 200000. */
+  flowLimit?: number;
+}
+
+export const DEFAULT_MAX_IDLE_MS = 10_000;
+export const DEFAULT_FLOW_LIMIT = 200_000;
+/** Longest time between two sweeps. */
+export const SWEEP_INTERVAL_MS = 500;
+/** When there are more flows than the limit, these live no longer than this. */
+const CROWDED_IDLE_MS = 100;
+const INITIAL_LIMIT = 10_000;
+const LEAST_LIMIT = 1000;
+
+export class Revalidator {
+  readonly maxIdleMs: number;
+  readonly #host: RevalidatorHost;
+  readonly #mostFlows: number;
+  readonly #tracked: (TrackedFlow | undefined)[] = [];
+  #sequence = 1;
+  /** The flows of the sweep under way, from the end; undefined between sweeps. */
+  #pending: number[] | undefined;
+  #startMs = 0;
+  #idleMs: number;
+
+  constructor(host: RevalidatorHost, options: RevalidatorOptions = {}) {
+    this.#host = host;
+    this.maxIdleMs = options.maxIdleMs ?? DEFAULT_MAX_IDLE_MS;
+    this.#mostFlows = options.flowLimit ?? DEFAULT_FLOW_LIMIT;
+    this.#idleMs = this.maxIdleMs;
+    host.datapath.flowLimit = Math.min(this.#mostFlows, INITIAL_LIMIT);
+  }
+
+  /** What flows installed from now on are right for. */
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  /** When the last sweep began. */
+  get startMs(): number {
+    return this.#startMs;
+  }
+
+  get sweeping(): boolean {
+    return this.#pending !== undefined;
+  }
+
+  /** Begins to look after a flow that an upcall installed. */
+  track(flow: number, sequence: number, effects: readonly Effect[]): void {
+    this.#tracked[flow] = { sequence, createdMs: this.#host.datapath.clock.now(), packets: 0, bytes: 0, effects };
+  }
+
+  forget(flow: number): void {
+    this.#tracked[flow] = undefined;
+  }
+
+  /** Something that translation relies on has changed: the next sweep translates all flows again. */
+  invalidate(): void {
+    this.#sequence++;
+  }
+
+  /** Starts a sweep over the flows that there are now; one that is under way starts again. */
+  begin(): void {
+    const { datapath } = this.#host;
+    this.#startMs = datapath.clock.now();
+    this.#pending = datapath.flowNumbers();
+    const count = this.#pending.length;
+    this.#idleMs = count > datapath.flowLimit ? CROWDED_IDLE_MS : this.maxIdleMs;
+    if (count > 2 * datapath.flowLimit) this.#idleMs = -1;
+  }
+
+  /** Looks at up to `most` flows; true when the sweep is done. */
+  step(most: number): boolean {
+    const pending = this.#pending;
+    if (!pending) return true;
+    for (let count = 0; count < most; count++) {
+      const flow = pending.pop();
+      if (flow === undefined) break;
+      this.#revalidate(flow);
+    }
+    if (pending.length !== 0) return false;
+    this.#pending = undefined;
+    this.#adjustLimit();
+    return true;
+  }
+
+  /** A limit that follows how long sweeps take. */
+  #adjustLimit(): void {
+    const { datapath } = this.#host;
+    const durationMs = Math.max(1, datapath.clock.now() - this.#startMs);
+    let limit = datapath.flowLimit;
+    if (durationMs > 2000) limit = Math.floor(limit / (durationMs / 1000));
+    else if (durationMs > 1300) limit = Math.floor((limit * 3) / 4);
+    else if (durationMs < 1000 && limit < (datapath.flowCount * 1000) / durationMs) limit += 1000;
+    datapath.flowLimit = Math.min(this.#mostFlows, Math.max(limit, LEAST_LIMIT));
+  }
+
+  #revalidate(flow: number): void {
+    const { datapath } = this.#host;
+    // Flows may have gone since the sweep began.
+    if (!datapath.hasFlow(flow)) return;
+    let tracked = this.#tracked[flow];
+    if (!tracked) {
+      // Put by hand: it is adopted, and must agree with what translation says.
+      this.track(flow, -1, []);
+      tracked = this.#tracked[flow]!;
+    }
+    const usedMs = datapath.flowUsedMs(flow) ?? tracked.createdMs;
+    if (usedMs < datapath.clock.now() - this.#idleMs) {
+      this.#pushStatistics(flow, tracked, tracked.effects);
+      this.#delete(flow, this.#idleMs === this.maxIdleMs ? 'idle' : 'evicted');
+    } else if (tracked.sequence === this.#sequence) this.#pushStatistics(flow, tracked, tracked.effects);
+    else this.#translateAgain(flow, tracked);
+  }
+
+  #translateAgain(flow: number, tracked: TrackedFlow): void {
+    const { datapath, world } = this.#host;
+    const { key, mask } = datapath.flow(flow);
+    const port = this.#host.portFor(key);
+    if (!port) {
+      this.#delete(flow, 'stale');
+      return;
+    }
+    const { sequence } = this;
+    // What the flow's packets do to tables is done below, with their number.
+    const fresh = translate(world, port, key, { sideEffects: false });
+    if (fresh.error !== undefined || needsMore(fresh.mask, mask)) {
+      this.#pushStatistics(flow, tracked, fresh.effects);
+      this.#delete(flow, 'stale');
+      return;
+    }
+    this.#pushStatistics(flow, tracked, fresh.effects);
+    if (formatActions(fresh.actions) !== datapath.flowActionsText(flow)) datapath.modifyFlow(flow, fresh.actions);
+    tracked.effects = fresh.effects;
+    tracked.sequence = sequence;
+  }
+
+  #delete(flow: number, reason: 'idle' | 'stale' | 'evicted'): void {
+    this.#host.removed(flow, reason);
+    this.#host.datapath.deleteFlow(flow);
+    this.forget(flow);
+  }
+
+  /** Tells what the flow concerns of the packets that it has counted since the last time. */
+  #pushStatistics(flow: number, tracked: TrackedFlow, effects: readonly Effect[]): void {
+    const { datapath, world } = this.#host;
+    const packets = datapath.flowPackets(flow) - tracked.packets;
+    if (packets === 0) return;
+    const bytes = datapath.flowBytes(flow) - tracked.bytes;
+    tracked.packets += packets;
+    tracked.bytes += bytes;
+    applyEffects(world, effects, packets, bytes);
+  }
+}
+
+/** Does for `packets` packets what a flow does beside forwarding. */
+export function applyEffects(world: World, effects: readonly Effect[], packets: number, bytes: number): void {
+  for (const effect of effects) {
+    switch (effect.type) {
+      case 'learn':
+        // The port may have left since.
+        if (effect.bridge.byOfPort.get(effect.port.ofPort) === effect.port) {
+          effect.bridge.macTable.learn(effect.mac, effect.vlan, effect.port, effect.gratuitousArp);
+        }
+        break;
+      case 'neighbour':
+        world.neighbours.lookup(effect.bridge, effect.ip);
+        break;
+      case 'received':
+        effect.port.counters.rxPackets += packets;
+        effect.port.counters.rxBytes += bytes;
+        break;
+      case 'sent':
+        effect.port.counters.txPackets += packets;
+        effect.port.counters.txBytes += bytes;
+        break;
+    }
+  }
+}
+
+/** Whether a mask has bits that the installed one lacks. */
+function needsMore(mask: FlowWords, installed: FlowWords): boolean {
+  for (let word = 0; word < KEY_WORDS; word++) if ((mask[word] & ~installed[word]) !== 0) return true;
+  return false;
+}

@@ -1,0 +1,168 @@
+/**
+ * VLAN rules of ports (ovs-vswitchd.conf.db(5), "VLAN Configuration"): which frames a port takes, in which VLAN they then are, and
+ * how they look when they leave. The names follow the `vlan_mode` column.
+ */
+import { VLAN_PRESENT, getField, setField, type FlowWords } from '../flow/fields.js';
+import { MegaflowError } from '../util/errors.js';
+
+export type VlanMode = 'access' | 'trunk' | 'native-tagged' | 'native-untagged' | 'dot1q-tunnel';
+
+/** The columns of a port that concern VLANs, as they are configured. */
+export interface VlanColumns {
+  tag?: number | null;
+  trunks?: readonly number[];
+  cvlans?: readonly number[];
+  vlanMode?: VlanMode;
+  otherConfig?: Readonly<Record<string, string>>;
+}
+
+export interface VlanRules {
+  readonly mode: VlanMode;
+  /** The port's own VLAN; -1 for a trunk. */
+  readonly vlan: number;
+  /** VLANs carried; undefined: all. */
+  readonly trunks: ReadonlySet<number> | undefined;
+  /** Customer VLANs of a dot1q-tunnel port; undefined: all. */
+  readonly cvlans: ReadonlySet<number> | undefined;
+  /** TPID that a dot1q-tunnel port pushes. */
+  readonly serviceTpid: number;
+  readonly priorityTags: 'never' | 'if-nonzero' | 'always';
+}
+
+/** The tags of a packet, the outer first. A VID of 0 means that there is none, or a priority tag. */
+export interface Tags {
+  tpid: number;
+  vid: number;
+  /** Priority as it lies in the TCI: PCP × 0x2000. */
+  priority: number;
+  innerTpid: number;
+  innerVid: number;
+  innerPriority: number;
+}
+
+const MODES: readonly VlanMode[] = ['access', 'trunk', 'native-tagged', 'native-untagged', 'dot1q-tunnel'];
+const DOT1Q = 0x8100;
+const DOT1AD = 0x88a8;
+const VID = 0x0fff;
+const PRIORITY = 0xe000;
+
+/** The rules that configured columns amount to. Throws `bad-config`. */
+export function vlanRules(name: string, columns: VlanColumns): VlanRules {
+  const tag = columns.tag ?? -1;
+  const check = (value: number): number => {
+    if (!Number.isInteger(value) || value < 0 || value > 4095) {
+      throw new MegaflowError('bad-config', `port ${name}: VLAN ${value}`, value, 'a whole number from 0 to 4095');
+    }
+    return value;
+  };
+  if (tag !== -1) check(tag);
+  const set = (list: readonly number[] | undefined): Set<number> | undefined => (list?.length ? new Set(list.map(check)) : undefined);
+  const trunks = set(columns.trunks);
+  const mode = columns.vlanMode ?? (tag >= 0 ? 'access' : 'trunk');
+  if (!MODES.includes(mode)) throw new MegaflowError('bad-config', `port ${name}: vlan_mode ${mode}`, mode, MODES.join(', '));
+  const vlan = mode === 'trunk' ? -1 : Math.max(0, tag);
+  let carried = mode === 'access' || mode === 'dot1q-tunnel' ? undefined : trunks;
+  if ((mode === 'native-tagged' || mode === 'native-untagged') && vlan !== 0 && (!trunks || !trunks.has(vlan) || trunks.has(0))) {
+    // A native port carries its own VLAN, and VLAN 0 is that VLAN.
+    carried = trunks ?? new Set(Array.from({ length: 4096 }, (_, vid) => vid));
+    carried = new Set(carried).add(vlan);
+    (carried as Set<number>).delete(0);
+  }
+  const tags = columns.otherConfig?.['priority-tags'];
+  return {
+    mode,
+    vlan,
+    trunks: carried,
+    cvlans: set(columns.cvlans),
+    serviceTpid: columns.otherConfig?.['qinq-ethtype'] === '802.1q' ? DOT1Q : DOT1AD,
+    priorityTags: tags === 'always' ? 'always' : tags === 'if-nonzero' || tags === 'true' ? 'if-nonzero' : 'never',
+  };
+}
+
+/** The tags of a flow. */
+export function readTags(flow: FlowWords): Tags {
+  const tags: Tags = { tpid: 0, vid: 0, priority: 0, innerTpid: 0, innerVid: 0, innerPriority: 0 };
+  const outer = getField(flow, 'vlanTci');
+  if ((outer & VLAN_PRESENT) === 0) return tags;
+  tags.tpid = getField(flow, 'vlanTpid');
+  tags.vid = outer & VID;
+  tags.priority = outer & PRIORITY;
+  const inner = getField(flow, 'innerVlanTci');
+  if ((inner & VLAN_PRESENT) === 0) return tags;
+  tags.innerTpid = getField(flow, 'innerVlanTpid');
+  tags.innerVid = inner & VID;
+  tags.innerPriority = inner & PRIORITY;
+  return tags;
+}
+
+/** Writes tags into a flow. VID and priority 0 mean no tag, unless priority tags are always sent and there was one. */
+export function writeTags(flow: FlowWords, tags: Tags, priorityTags: VlanRules['priorityTags']): void {
+  const present = (tpid: number, tci: number): boolean => tci !== 0 || (priorityTags === 'always' && tpid !== 0);
+  const outer = tags.vid | tags.priority;
+  const outerPresent = present(tags.tpid, outer);
+  setField(flow, 'vlanTci', outerPresent ? outer | VLAN_PRESENT : 0);
+  setField(flow, 'vlanTpid', outerPresent ? tags.tpid || DOT1Q : 0);
+  const inner = tags.innerVid | tags.innerPriority;
+  const innerPresent = present(tags.innerTpid, inner);
+  setField(flow, 'innerVlanTci', innerPresent ? inner | VLAN_PRESENT : 0);
+  setField(flow, 'innerVlanTpid', innerPresent ? tags.innerTpid || DOT1Q : 0);
+}
+
+function carries(set: ReadonlySet<number> | undefined, vid: number): boolean {
+  return set === undefined || set.has(vid);
+}
+
+/** Whether a port takes frames whose outer tag has `vid` (0: none). */
+export function acceptsVid({ mode, trunks, cvlans }: VlanRules, vid: number): boolean {
+  if (mode === 'access') return vid === 0;
+  if (mode === 'dot1q-tunnel') return carries(cvlans, vid);
+  return (vid === 0 && mode !== 'trunk') || carries(trunks, vid);
+}
+
+/** The tags of a frame inside the switch, from those with which it came in. */
+export function translateInput(rules: VlanRules, tags: Tags): Tags {
+  switch (rules.mode) {
+    case 'trunk':
+      return { ...tags };
+    case 'access':
+      return { tpid: tags.tpid || DOT1Q, vid: rules.vlan, priority: tags.priority, innerTpid: 0, innerVid: 0, innerPriority: 0 };
+    case 'native-tagged':
+    case 'native-untagged':
+      return tags.vid !== 0 ? { ...tags } : { ...tags, tpid: tags.tpid || DOT1Q, vid: rules.vlan };
+    case 'dot1q-tunnel':
+      return {
+        tpid: rules.serviceTpid,
+        vid: rules.vlan,
+        priority: 0,
+        innerTpid: tags.tpid,
+        innerVid: tags.vid,
+        innerPriority: tags.priority,
+      };
+  }
+}
+
+/** The tags with which a frame leaves through a port, from those it has inside the switch. */
+export function translateOutput(rules: VlanRules, tags: Tags): Tags {
+  switch (rules.mode) {
+    case 'access':
+      return { tpid: 0, vid: 0, priority: 0, innerTpid: 0, innerVid: 0, innerPriority: 0 };
+    case 'trunk':
+    case 'native-tagged':
+      return { ...tags };
+    case 'native-untagged':
+      return tags.vid === rules.vlan ? popOuter(tags) : { ...tags };
+    case 'dot1q-tunnel':
+      return popOuter(tags);
+  }
+}
+
+function popOuter(tags: Tags): Tags {
+  return { tpid: tags.innerTpid, vid: tags.innerVid, priority: tags.innerPriority, innerTpid: 0, innerVid: 0, innerPriority: 0 };
+}
+
+/** Whether a port carries frames that have these tags inside the switch. */
+export function includesVlan(rules: VlanRules, tags: Tags): boolean {
+  if (rules.mode === 'access') return tags.vid === rules.vlan && tags.innerVid === 0;
+  if (rules.mode === 'dot1q-tunnel') return tags.vid === rules.vlan && carries(rules.cvlans, tags.innerVid);
+  return carries(rules.trunks, tags.vid);
+}

@@ -1,0 +1,680 @@
+/**
+ * A virtual switch: bridges over one datapath, configured while traffic runs. It is the datapath's slow path: a packet that no
+ * megaflow matches is translated (`translate.ts`), and what comes of it is installed and kept true (`revalidate.ts`).
+ *
+ *     const sw = new VSwitch();
+ *     sw.addBridge({ name: 'br0', mac: 'aa:55:aa:55:00:00', ports: [{ name: 'p1' }, { name: 'p2' }] });
+ *     sw.deliver('p1', frame);   // { br0: [frame], p2: [frame] }
+ *
+ * Housekeeping (ageing, revalidation) happens in turns of its own on the clock that was handed in; `run` does now what is due now.
+ */
+import { Datapath, type DatapathOptions, type Upcall } from '../datapath/datapath.js';
+import type { DatapathPort } from '../datapath/ports.js';
+import { GROUPS_WORD, getField, sealKey, type FlowWords } from '../flow/fields.js';
+import { createIdlePort } from '../io/idle-port.js';
+import type { Port } from '../io/port.js';
+import type { Packet } from '../packet/packet.js';
+import { ListenerTable } from '../tunnel/listeners.js';
+import { NeighbourTable } from '../tunnel/neighbours.js';
+import { parseTunnelOptions } from '../tunnel/options.js';
+import { TunnelPorts } from '../tunnel/ports.js';
+import { Router, type DeviceAddress } from '../tunnel/router.js';
+import { formatIp, formatMac, parseIp, parseMac, parsePrefix } from '../util/address.js';
+import type { Clock, Timer } from '../util/clock.js';
+import { MegaflowError } from '../util/errors.js';
+import { Events } from '../util/events.js';
+import { reasonCounts, reasonName } from '../util/reason.js';
+import type { World } from './context.js';
+import { MacTable, parseCount, DEFAULT_AGING_SECONDS, DEFAULT_MAC_TABLE_SIZE } from './mac-table.js';
+import { createMirrors } from './mirror-config.js';
+import { LOCAL, findPort, type Bridge, type BridgeConfig, type PortConfig, type SwitchPort } from './model.js';
+import { tunnelAddress } from './native-tunnel.js';
+import { Revalidator, SWEEP_INTERVAL_MS, applyEffects, type RevalidatorOptions } from './revalidate.js';
+import { translate, type Translation } from './translate.js';
+import { vlanRules, type VlanColumns } from './vlan.js';
+
+export interface VSwitchOptions extends RevalidatorOptions, Pick<DatapathOptions, 'clock' | 'pool' | 'poolOptions' | 'exactMatchEntries' | 'vlanLimit' | 'seed'> {
+  /**
+   * True (the default): the switch routes, resolves and builds tunnel headers itself. False: it attaches tunnel metadata and outputs to
+   * a port that encapsulates (`tunnelDevice`).
+   */
+  nativeTunnels?: boolean;
+  /** For flow-based tunnels: the port that encapsulates for all tunnels with one UDP port; `name` is `vxlan_sys_PORT`. */
+  tunnelDevice?: (name: string, destinationPort: number) => Port | undefined;
+  /** Whether an address of a device brings the routes with it that an operating system would have for it. Default true. */
+  systemRoutes?: boolean;
+}
+
+/** What happens, by name. MACs and addresses are text. */
+export interface SwitchEvents {
+  'flow-installed': { flow: number; key: FlowWords; mask: FlowWords; actions: string };
+  'flow-removed': { flow: number; reason: 'idle' | 'stale' | 'evicted' };
+  'mac-learned': { bridge: string; port: string; vlan: number; mac: string };
+  'mac-moved': { bridge: string; port: string; vlan: number; mac: string };
+  'neighbour-resolved': { bridge: string; ip: string; mac: string };
+  /** Packets that the datapath dropped in one burst for one reason. */
+  drop: { reason: string; count: number };
+}
+
+/** All counters of a switch, as plain data. */
+export interface SwitchCounters {
+  lookups: { hit: number; missed: number; lost: number };
+  flows: number;
+  drops: Record<string, number>;
+  ports: Record<string, { rxPackets: number; rxBytes: number; txPackets: number; txBytes: number; drops: Record<string, number> }>;
+}
+
+/** Flows that a turn of revalidation looks at before packets have theirs. */
+const FLOWS_PER_SLICE = 2000;
+/** Least time between the beginnings of two sweeps. */
+const LEAST_SWEEP_GAP_MS = 5;
+
+export class VSwitch {
+  readonly datapath: Datapath;
+  readonly clock: Clock;
+  readonly neighbours: NeighbourTable;
+  readonly router: Router;
+  readonly nativeTunnels: boolean;
+
+  readonly #bridges = new Map<string, Bridge>();
+  readonly #tunnels = new TunnelPorts<SwitchPort>();
+  readonly #listeners = new ListenerTable();
+  readonly #byDatapathPort: (SwitchPort | undefined)[] = [];
+  /** Datapath ports of tunnels, by UDP port. */
+  readonly #tunnelDevices = new Map<number, { datapathPort: number; users: number }>();
+  readonly #addresses: DeviceAddress[] = [];
+  readonly #tunnelDevice: VSwitchOptions['tunnelDevice'];
+  readonly #systemRoutes: boolean;
+  readonly #events = new Events<SwitchEvents>();
+  readonly #world: World;
+  readonly #revalidator: Revalidator;
+  #seenNeighbours = 0;
+  #changed = false;
+  #timer: Timer | undefined;
+  #timerDueMs = 0;
+  #closed = false;
+
+  constructor(options: VSwitchOptions = {}) {
+    this.#tunnelDevice = options.tunnelDevice;
+    this.#systemRoutes = options.systemRoutes ?? true;
+    this.nativeTunnels = options.nativeTunnels ?? true;
+    this.datapath = new Datapath({ ...options, upcall: (packet, key) => this.#upcall(packet, key) });
+    this.clock = this.datapath.clock;
+    this.neighbours = new NeighbourTable(this.clock);
+    this.router = new Router(() => this.#addresses);
+    this.neighbours.onChange = ({ bridge, ip, mac }) =>
+      this.#events.emit('neighbour-resolved', () => ({ bridge, ip: formatIp(ip), mac: formatMac(mac) }));
+    this.#world = {
+      bridges: this.#bridges,
+      nativeTunnels: this.nativeTunnels,
+      router: this.router,
+      neighbours: this.neighbours,
+      listeners: this.#listeners,
+      addressesOf: (device) => this.#addresses.filter((address) => address.device === device),
+      findBridgePort: (name) => this.#findBridgePort(name),
+      sendFrom: (port, frame, depth) => this.#sendFrom(port, frame, depth),
+    };
+    this.#revalidator = new Revalidator(
+      {
+        datapath: this.datapath,
+        world: this.#world,
+        portFor: (key) => this.#portFor(key),
+        removed: (flow, reason) => this.#events.emit('flow-removed', () => ({ flow, reason })),
+      },
+      options,
+    );
+    this.#schedule(SWEEP_INTERVAL_MS);
+  }
+
+  // ---- configuration -----------------------------------------------------------------------------------------------------
+
+  /** Adds a bridge with its LOCAL port (named like the bridge) and its ports. Throws `already-exists`, `bad-config`. */
+  addBridge(config: BridgeConfig): void {
+    this.#assertOpen();
+    if (this.findPort(config.name)) {
+      throw new MegaflowError('already-exists', `there is a port or bridge ${config.name} already`, config.name, 'a name that is free');
+    }
+    const bridge: Bridge = {
+      name: config.name,
+      mac: parseMac(config.mac),
+      ports: [],
+      byOfPort: new Map(),
+      macTable: new MacTable<SwitchPort>(this.clock),
+      config,
+      forwardBpdu: false,
+      mirrors: [],
+    };
+    bridge.macTable.onLearn = ({ mac, vlan, port }, moved) =>
+      this.#events.emit(moved ? 'mac-moved' : 'mac-learned', () => ({ bridge: bridge.name, port: port.name, vlan, mac: formatMac(mac) }));
+    this.#configureBridge(bridge, config);
+    this.#bridges.set(config.name, bridge);
+    const port = config.local ?? createIdlePort(config.name);
+    this.#addPort(bridge, { name: config.name, interface: { type: 'internal', ofport: LOCAL }, port, mac: config.mac });
+    for (const added of config.ports ?? []) this.addPort(config.name, added);
+    bridge.mirrors = createMirrors(bridge, config.mirrors ?? []);
+    this.#invalidate();
+  }
+
+  removeBridge(name: string): void {
+    const bridge = this.#bridge(name);
+    for (const port of [...bridge.ports].reverse()) this.#removePort(port);
+    this.#bridges.delete(name);
+    this.#invalidate();
+  }
+
+  /** Changes a bridge: what is not named stays. */
+  setBridge(name: string, changes: Pick<BridgeConfig, 'otherConfig' | 'floodVlans' | 'mirrors'>): void {
+    const bridge = this.#bridge(name);
+    const config = {
+      ...bridge.config,
+      ...changes,
+      otherConfig: { ...bridge.config.otherConfig, ...changes.otherConfig },
+    };
+    this.#configureBridge(bridge, config);
+    bridge.config = config;
+    bridge.mirrors = createMirrors(bridge, config.mirrors ?? []);
+    this.#invalidate();
+  }
+
+  #configureBridge(bridge: Bridge, config: BridgeConfig): void {
+    const other = config.otherConfig ?? {};
+    bridge.forwardBpdu = other['forward-bpdu'] === 'true';
+    bridge.macTable.agingSeconds = parseCount('mac-aging-time', other['mac-aging-time'], DEFAULT_AGING_SECONDS);
+    bridge.macTable.size = parseCount('mac-table-size', other['mac-table-size'], DEFAULT_MAC_TABLE_SIZE);
+    bridge.macTable.floodVlans = new Set(config.floodVlans ?? []);
+  }
+
+  /** Adds a port to a bridge. Throws `already-exists`, `bad-config`, `bad-option`; the switch is then as it was. */
+  addPort(bridgeName: string, config: PortConfig): void {
+    this.#assertOpen();
+    const bridge = this.#bridge(bridgeName);
+    if (this.findPort(config.name)) {
+      throw new MegaflowError('already-exists', `there is a port ${config.name} already`, config.name, 'a name that is free');
+    }
+    this.#addPort(bridge, config);
+    bridge.mirrors = createMirrors(bridge, bridge.config.mirrors ?? []);
+    this.#invalidate();
+  }
+
+  #addPort(bridge: Bridge, config: PortConfig): void {
+    const type = config.interface?.type ?? 'system';
+    const options = config.interface?.options ?? {};
+    const vlan = vlanRules(config.name, config);
+    const ofPort = this.#chooseOfPort(bridge, config);
+    const tunnelConfig = type === 'vxlan' ? parseTunnelOptions(config.name, options) : undefined;
+    if (type === 'patch' && options.peer === undefined) {
+      throw new MegaflowError('bad-option', `${config.name}: patch type requires valid 'peer' argument`, undefined, 'the name of a patch port');
+    }
+    let datapathPort = -1;
+    if (tunnelConfig) datapathPort = this.#acquireTunnelDevice(tunnelConfig.destinationPort);
+    else if (type !== 'patch') {
+      const port = config.port ?? createIdlePort(config.name);
+      datapathPort = this.datapath.addPort(port, { name: config.name, type: type === 'internal' ? 'tap' : 'system' });
+    }
+    const added: SwitchPort = {
+      name: config.name,
+      bridge,
+      type,
+      ofPort,
+      datapathPort,
+      mac: config.mac === undefined ? 0 : parseMac(config.mac),
+      config,
+      vlan,
+      protected: config.protected ?? false,
+      tunnel: undefined,
+      tunnelConfig,
+      peer: type === 'patch' ? options.peer : undefined,
+      counters: { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 },
+    };
+    if (tunnelConfig) {
+      added.tunnel = { datapathPort, config: tunnelConfig, owner: added };
+      try {
+        this.#tunnels.add(added.tunnel);
+      } catch (error) {
+        this.#releaseTunnelDevice(tunnelConfig.destinationPort);
+        throw error;
+      }
+    } else if (datapathPort >= 0) this.#byDatapathPort[datapathPort] = added;
+    bridge.ports.push(added);
+    bridge.byOfPort.set(ofPort, added);
+    this.#rebuildListeners();
+  }
+
+  #chooseOfPort(bridge: Bridge, config: PortConfig): number {
+    const wanted = config.interface?.ofport;
+    if (wanted === undefined) {
+      let free = 1;
+      while (bridge.byOfPort.has(free)) free++;
+      return free;
+    }
+    if (!Number.isInteger(wanted) || wanted < 1 || (wanted > 65279 && wanted !== LOCAL)) {
+      throw new MegaflowError('bad-config', `port ${config.name}: ofport ${wanted}`, wanted, 'a whole number from 1 to 65279');
+    }
+    if (bridge.byOfPort.has(wanted)) {
+      throw new MegaflowError('already-exists', `port ${config.name}: ofport ${wanted} is taken`, wanted, 'a number that is free');
+    }
+    return wanted;
+  }
+
+  removePort(name: string): void {
+    const port = this.#port(name);
+    if (port.ofPort === LOCAL) {
+      throw new MegaflowError('bad-config', `${name} is the LOCAL port of its bridge`, name, 'a port that is not LOCAL: remove the bridge');
+    }
+    this.#removePort(port);
+    port.bridge.mirrors = createMirrors(port.bridge, port.bridge.config.mirrors ?? []);
+    this.#invalidate();
+  }
+
+  #removePort(port: SwitchPort): void {
+    const { bridge } = port;
+    bridge.ports.splice(bridge.ports.indexOf(port), 1);
+    bridge.byOfPort.delete(port.ofPort);
+    bridge.macTable.removePort(port);
+    if (port.tunnel && port.tunnelConfig) {
+      this.#tunnels.remove(port.tunnel);
+      this.#releaseTunnelDevice(port.tunnelConfig.destinationPort);
+    } else if (port.datapathPort >= 0) {
+      this.#byDatapathPort[port.datapathPort] = undefined;
+      this.#removeDatapathPort(port.datapathPort);
+    }
+    this.#rebuildListeners();
+  }
+
+  /** A port of the datapath goes with the flows that came in on it. */
+  #removeDatapathPort(number: number): void {
+    for (const flow of this.datapath.flowNumbers()) {
+      if (getField(this.datapath.flow(flow).key, 'inPort') !== number) continue;
+      this.#events.emit('flow-removed', () => ({ flow, reason: 'stale' }));
+      this.datapath.deleteFlow(flow);
+      this.#revalidator.forget(flow);
+    }
+    this.datapath.removePort(number);
+  }
+
+  /** Changes columns of a port; `tag: null` clears it, and what is not named stays. */
+  setPort(name: string, columns: VlanColumns & { protected?: boolean }): void {
+    const port = this.#port(name);
+    const config: PortConfig = { ...port.config, ...columns, otherConfig: { ...port.config.otherConfig, ...columns.otherConfig } };
+    port.vlan = vlanRules(name, config);
+    port.protected = config.protected ?? false;
+    port.config = config;
+    this.#invalidate();
+  }
+
+  /** Gives an interface new options, all of them. */
+  setInterface(name: string, options: Readonly<Record<string, string>>): void {
+    const port = this.#port(name);
+    const config: PortConfig = { ...port.config, interface: { ...port.config.interface, options } };
+    if (port.type === 'patch') {
+      if (options.peer === undefined) {
+        throw new MegaflowError('bad-option', `${name}: patch type requires valid 'peer' argument`, undefined, 'the name of a patch port');
+      }
+      port.peer = options.peer;
+    } else if (port.tunnel && port.tunnelConfig) {
+      const tunnelConfig = parseTunnelOptions(name, options);
+      const before = port.tunnel;
+      this.#tunnels.remove(before);
+      const datapathPort = this.#acquireTunnelDevice(tunnelConfig.destinationPort);
+      const tunnel = { datapathPort, config: tunnelConfig, owner: port };
+      try {
+        this.#tunnels.add(tunnel);
+      } catch (error) {
+        this.#releaseTunnelDevice(tunnelConfig.destinationPort);
+        this.#tunnels.add(before);
+        throw error;
+      }
+      this.#releaseTunnelDevice(port.tunnelConfig.destinationPort);
+      port.tunnel = tunnel;
+      port.tunnelConfig = tunnelConfig;
+      this.#rebuildListeners();
+    } else {
+      throw new MegaflowError('bad-config', `${name} has no options`, name, 'a vxlan or patch port');
+    }
+    port.config = config;
+    this.#invalidate();
+  }
+
+  #acquireTunnelDevice(destinationPort: number): number {
+    const device = this.#tunnelDevices.get(destinationPort);
+    if (device) {
+      device.users++;
+      return device.datapathPort;
+    }
+    const name = `vxlan_sys_${destinationPort}`;
+    const options: Record<string, string> = {};
+    if (destinationPort !== 4789) options.dst_port = String(destinationPort);
+    options.packet_type = 'ptap';
+    const port = this.nativeTunnels ? undefined : this.#tunnelDevice?.(name, destinationPort);
+    const datapathPort = this.datapath.addPort(port, { name, type: 'vxlan', options });
+    this.#tunnelDevices.set(destinationPort, { datapathPort, users: 1 });
+    return datapathPort;
+  }
+
+  #releaseTunnelDevice(destinationPort: number): void {
+    const device = this.#tunnelDevices.get(destinationPort);
+    if (!device || --device.users > 0) return;
+    this.#tunnelDevices.delete(destinationPort);
+    this.#removeDatapathPort(device.datapathPort);
+  }
+
+  // ---- addresses, routes, neighbours -------------------------------------------------------------------------------------
+
+  /** Gives a device (a bridge's LOCAL port, say) an address: `'10.10.10.1/24'`. */
+  addAddress(device: string, prefix: string): void {
+    const { bytes, length } = parsePrefix(prefix);
+    this.#port(device);
+    if (this.#addresses.some((address) => address.device === device && formatIp(address.ip) === formatIp(bytes))) {
+      throw new MegaflowError('already-exists', `${device} has the address ${formatIp(bytes)} already`, prefix, 'another address');
+    }
+    this.#addresses.push({ device, ip: bytes, prefixLength: length });
+    this.#addressesChanged(device);
+  }
+
+  removeAddress(device: string, prefix: string): void {
+    const { bytes } = parsePrefix(prefix);
+    const at = this.#addresses.findIndex((address) => address.device === device && formatIp(address.ip) === formatIp(bytes));
+    if (at < 0) throw new MegaflowError('not-found', `${device} has no address ${formatIp(bytes)}`, prefix, 'an address of the device');
+    this.#addresses.splice(at, 1);
+    this.#addressesChanged(device);
+  }
+
+  /** Addresses of all devices. */
+  addresses(): readonly DeviceAddress[] {
+    return this.#addresses;
+  }
+
+  #addressesChanged(device: string): void {
+    if (this.#systemRoutes) {
+      this.router.removeCached(device);
+      for (const { ip, prefixLength } of this.#addresses.filter((address) => address.device === device)) {
+        this.router.add({ prefix: ip, prefixLength: ip.length * 8, device, kind: 'cached', local: true });
+        this.router.add({ prefix: ip, prefixLength, device, kind: 'cached' });
+      }
+    }
+    this.#rebuildListeners();
+    this.#invalidate();
+  }
+
+  /** Adds a route of the tunnel router: `addRoute('0.0.0.0/0', 'br1', '10.10.10.254')`. */
+  addRoute(prefix: string, device: string, gateway?: string, mark = 0): void {
+    const { bytes, length } = parsePrefix(prefix);
+    this.router.add({ prefix: bytes, prefixLength: length, device, gateway: gateway === undefined ? undefined : parseIp(gateway), mark });
+    this.#rebuildListeners();
+    this.#invalidate();
+  }
+
+  /** Removes a route that was added; false when there was none. */
+  removeRoute(prefix: string, mark = 0): boolean {
+    const { bytes, length } = parsePrefix(prefix);
+    const removed = this.router.remove(bytes, length, mark);
+    this.#rebuildListeners();
+    if (removed) this.#invalidate();
+    return removed;
+  }
+
+  /** Sets an entry of the tunnel neighbour table. */
+  setNeighbour(bridge: string, ip: string, mac: string): void {
+    this.neighbours.set(bridge, parseIp(ip), parseMac(mac));
+    this.#noteChanges();
+  }
+
+  /** Devices that have a route listen on their addresses, for the tunnel ports that there are. */
+  #rebuildListeners(): void {
+    const routed = new Set(this.router.routes().map((route) => route.device));
+    const devices = [...routed].flatMap((name) => {
+      const port = this.#findBridgePort(name);
+      const addresses = this.#addresses.filter((address) => address.device === name).map((address) => address.ip);
+      return port ? [{ name, mac: port.mac, addresses }] : [];
+    });
+    const ports = [...this.#tunnelDevices].map(([destinationPort, { datapathPort }]) => ({ destinationPort, datapathPort }));
+    this.#listeners.rebuild(devices, ports);
+  }
+
+  // ---- looking at it -----------------------------------------------------------------------------------------------------
+
+  bridges(): readonly Bridge[] {
+    return [...this.#bridges.values()];
+  }
+
+  /** A bridge; throws `not-found`. */
+  bridge(name: string): Bridge {
+    return this.#bridge(name);
+  }
+
+  /** A port of any bridge, LOCAL ports included. */
+  findPort(name: string): SwitchPort | undefined {
+    for (const bridge of this.#bridges.values()) {
+      const port = findPort(bridge, name);
+      if (port) return port;
+    }
+    return undefined;
+  }
+
+  /** Headers that are terminated. */
+  get listeners(): ListenerTable {
+    return this.#listeners;
+  }
+
+  counters(): SwitchCounters {
+    const { hit, missed, lost, flows, drops } = this.datapath.statistics();
+    const ports: SwitchCounters['ports'] = {};
+    for (const port of this.datapath.ports()) {
+      const { rxPackets, rxBytes, txPackets, txBytes } = port;
+      ports[port.name] = { rxPackets, rxBytes, txPackets, txBytes, drops: reasonCounts(portDrops(port)) };
+    }
+    return { lookups: { hit, missed, lost }, flows, drops, ports };
+  }
+
+  /** Calls `listener` when something happens; answers a function that ends it. */
+  on<Name extends keyof SwitchEvents>(name: Name, listener: (event: SwitchEvents[Name]) => void): () => void {
+    const off = this.#events.on(name, listener);
+    const watchDrops = (): void => {
+      this.datapath.onDrop = this.#events.has('drop')
+        ? (reason, count) => this.#events.emit('drop', () => ({ reason: reasonName(reason), count }))
+        : undefined;
+    };
+    if (name === 'drop') watchDrops();
+    return () => {
+      off();
+      if (name === 'drop') watchDrops();
+    };
+  }
+
+  // ---- packets -----------------------------------------------------------------------------------------------------------
+
+  /** A frame comes in on a port, and goes all the way at once. */
+  receive(port: string, frame: Uint8Array): void {
+    this.datapath.inject(this.#datapathPort(port), frame);
+  }
+
+  /**
+   * A frame comes in on a port; answers the frames that left because of it, by port, in order, with the clock stopped. For tests: it does not
+   * matter what the ports are, and what their hosts answer at once is delivered too.
+   */
+  deliver(port: string, frame: Uint8Array): Record<string, Uint8Array[]> {
+    const number = this.#datapathPort(port);
+    return this.collect(() => {
+      this.datapath.inject(number, frame);
+      this.datapath.poll();
+    });
+  }
+
+  /** Does something, and what is due after it, and answers the frames that left meanwhile, by port, in order. */
+  collect(action: () => void): Record<string, Uint8Array[]> {
+    const frames: Record<string, Uint8Array[]> = {};
+    const before = this.datapath.onSend;
+    this.datapath.onSend = ({ name }, sent) => (frames[name] ??= []).push(sent.slice());
+    try {
+      action();
+      this.run();
+      this.datapath.poll();
+      this.run();
+    } finally {
+      this.datapath.onSend = before;
+    }
+    return frames;
+  }
+
+  #datapathPort(name: string): number {
+    const port = this.#port(name);
+    if (port.tunnel || port.datapathPort < 0) {
+      throw new MegaflowError('bad-argument', `no frames come in on ${name} itself`, name, 'a system or LOCAL port');
+    }
+    return port.datapathPort;
+  }
+
+  #upcall(packet: Packet, key: FlowWords): Upcall | null {
+    const port = this.#portFor(key);
+    if (!port) return null;
+    const { sequence } = this.#revalidator;
+    const translation = translate(this.#world, port, key, { sideEffects: true });
+    applyEffects(this.#world, translation.effects, 1, packet.length);
+    this.#noteChanges();
+    const { mask, actions } = translation;
+    return {
+      mask,
+      actions,
+      installed: (flow) => {
+        this.#revalidator.track(flow, sequence, translation.effects);
+        this.#events.emit('flow-installed', () => ({ flow, key, mask, actions: this.datapath.flowActionsText(flow) }));
+      },
+    };
+  }
+
+  /** The port that a packet with this key came in on. */
+  #portFor(key: FlowWords): SwitchPort | undefined {
+    const number = getField(key, 'inPort');
+    const port = this.#byDatapathPort[number];
+    if (port) return port;
+    return this.#tunnels.find(number, {
+      key: getField(key, 'tunIdHigh') * 0x1_0000_0000 + getField(key, 'tunId'),
+      source: tunnelAddress(key, 'source'),
+      destination: tunnelAddress(key, 'destination'),
+    })?.owner;
+  }
+
+  /** A frame of the switch's own, such as a request for a neighbour. */
+  #sendFrom(port: SwitchPort, frame: Uint8Array, depth: number): void {
+    const key = this.datapath.keyOf(frame, Math.max(0, port.datapathPort));
+    if (!key) return;
+    const translation = translate(this.#world, port, key, { sideEffects: true, depth });
+    applyEffects(this.#world, translation.effects, 1, frame.length);
+    this.datapath.execute(frame, translation.actions, Math.max(0, port.datapathPort));
+    this.#noteChanges();
+  }
+
+  /** What would become of a packet with this key: nothing is learned, sent or installed. `key` need not be sealed. */
+  translate(key: FlowWords): Translation | undefined {
+    if (key[GROUPS_WORD] === 0) sealKey(key);
+    const port = this.#portFor(key);
+    return port && translate({ ...this.#world, sendFrom: () => undefined }, port, key, { sideEffects: false });
+  }
+
+  // ---- housekeeping ------------------------------------------------------------------------------------------------------
+
+  /** Something was configured: all flows are looked at again. */
+  #invalidate(): void {
+    this.#changed = true;
+    this.#schedule(0);
+  }
+
+  /** Tables may have learned something that flows rely on. */
+  #noteChanges(): void {
+    if (this.#tablesChanged()) this.#schedule(0);
+  }
+
+  #tablesChanged(): boolean {
+    if (this.#changed || this.neighbours.sequence !== this.#seenNeighbours) return true;
+    for (const bridge of this.#bridges.values()) if (bridge.macTable.changed) return true;
+    return false;
+  }
+
+  /** Runs in `delayMs`, but not within the gap after the last sweep. An earlier date replaces a later one. */
+  #schedule(delayMs: number): void {
+    if (this.#closed) return;
+    const nowMs = this.clock.now();
+    const dueMs = Math.max(nowMs + delayMs, this.#revalidator.startMs + LEAST_SWEEP_GAP_MS);
+    if (this.#timer && this.#timerDueMs <= dueMs) return;
+    this.#timer?.cancel();
+    this.#timerDueMs = dueMs;
+    this.#timer = this.clock.after(dueMs - nowMs, () => {
+      this.#timer = undefined;
+      this.#turn();
+    });
+  }
+
+  /** One slice of what is due. */
+  #turn(): void {
+    this.#age();
+    this.#beginWhatIsDue();
+    if (!this.#revalidator.step(FLOWS_PER_SLICE)) this.clock.soon(() => this.#turn());
+    else this.#schedule(this.#tablesChanged() ? 0 : this.#revalidator.startMs + SWEEP_INTERVAL_MS - this.clock.now());
+  }
+
+  /** Ages tables and sweeps flows now, as far as it is due: until nothing has changed any more. */
+  run(): void {
+    this.#assertOpen();
+    for (let round = 0; round < 8; round++) {
+      this.#age();
+      this.#beginWhatIsDue();
+      if (!this.#revalidator.sweeping) return;
+      this.#revalidator.step(Infinity);
+    }
+  }
+
+  #age(): void {
+    for (const bridge of this.#bridges.values()) bridge.macTable.sweep();
+    this.neighbours.sweep();
+  }
+
+  #beginWhatIsDue(): void {
+    if (this.#tablesChanged()) {
+      this.#changed = false;
+      this.#seenNeighbours = this.neighbours.sequence;
+      for (const bridge of this.#bridges.values()) bridge.macTable.changed = false;
+      this.#revalidator.invalidate();
+      this.#revalidator.begin();
+    } else if (!this.#revalidator.sweeping && this.clock.now() >= this.#revalidator.startMs + SWEEP_INTERVAL_MS) this.#revalidator.begin();
+  }
+
+  // ---- the end -----------------------------------------------------------------------------------------------------------
+
+  #bridge(name: string): Bridge {
+    const bridge = this.#bridges.get(name);
+    if (!bridge) throw new MegaflowError('not-found', `no such bridge ${name}`, name, [...this.#bridges.keys()].join(', '));
+    return bridge;
+  }
+
+  #port(name: string): SwitchPort {
+    const port = this.findPort(name);
+    if (!port) throw new MegaflowError('not-found', `there is no port ${name}`, name, 'the name of a port');
+    return port;
+  }
+
+  /** The port that a device is: that of the bridge of its name first. */
+  #findBridgePort(name: string): SwitchPort | undefined {
+    const bridge = this.#bridges.get(name);
+    return (bridge && findPort(bridge, name)) ?? this.findPort(name);
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new MegaflowError('closed', 'the switch is closed', undefined, 'a switch that is open');
+  }
+
+  /** Cancels all timers and detaches all ports. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#timer?.cancel();
+    this.datapath.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+function portDrops(port: DatapathPort): Float64Array {
+  return port.rxDrops.map((count, reason) => count + port.txDrops[reason]);
+}

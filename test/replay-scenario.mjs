@@ -1,0 +1,140 @@
+// @ts-check
+// Replays a recorded scenario (the format stands in test/scenarios/FORMAT.md) through a switch and answers it with each
+// step's `expect` replaced by what the switch did.
+import { ManualClock, MegaflowError, appctl, createFunctionPort, createSwitch, fromHex, parseIp, toHex } from 'megaflow';
+
+/** Milliseconds that pass after each kind of step, and at most in one leap. */
+const AFTER_CONFIG_MS = 100;
+const AFTER_RECEIVE_MS = 10;
+const AFTER_CHANGE_MS = 100;
+const LEAP_MS = 1000;
+
+/** Bytes that the recorder's devices send at most, as their MTU is. */
+const MTU = 1500;
+
+/**
+ * @param {any} scenario
+ * @returns {any} the scenario with what happened in `expect`
+ */
+export function replayScenario(scenario) {
+  const clock = new ManualClock();
+  const { config } = scenario;
+  /** @type {Map<string, {port: import('megaflow').FunctionPort, mac: Uint8Array}>} */
+  const devices = new Map();
+  const addresses = new Map((config.addresses ?? []).filter((/** @type {any} */ a) => !a.ip.includes(':')).map((/** @type {any} */ a) => [a.dev, parseIp(a.ip.split('/')[0])]));
+  const macs = new Map(config.bridges.map((/** @type {any} */ bridge) => [bridge.name, bridge.mac]));
+  /** @param {string} name */
+  const device = (name) => {
+    const created = createFunctionPort({ name, mtu: MTU, send: (frame) => answerArp(name, frame) });
+    devices.set(name, { port: created, mac: fromHex((macs.get(name) ?? '00:00:00:00:00:00').replaceAll(':', '')) });
+    return created.port;
+  };
+  /**
+   * The recorder's devices answer ARP requests for their address.
+   * @param {string} name
+   * @param {Uint8Array} frame
+   */
+  const answerArp = (name, frame) => {
+    const ip = addresses.get(name);
+    if (!ip || frame.length < 42 || toHex(frame, 12, 22) !== '08060001080006040001' || toHex(frame, 38, 42) !== toHex(ip)) return;
+    const { mac, port } = /** @type {any} */ (devices.get(name));
+    const reply = frame.slice(0, 42);
+    reply.set(frame.subarray(6, 12), 0);
+    reply.set(mac, 6);
+    reply[21] = 2;
+    reply.set(mac, 22);
+    reply.set(ip, 28);
+    reply.set(frame.subarray(22, 32), 32);
+    port.receive(reply);
+  };
+
+  const vswitch = createSwitch(config, { clock, systemRoutes: false, port: (name) => (isTunnelOrPatch(config, name) ? undefined : device(name)) });
+
+  /** @param {number} ms */
+  const leap = (ms) => {
+    for (let left = ms; left > 0; left -= LEAP_MS) {
+      clock.leap(Math.min(left, LEAP_MS));
+      vswitch.run();
+    }
+  };
+  /** @param {() => void} action */
+  const collect = (action) => {
+    /** @type {Record<string, string[]>} */
+    const frames = {};
+    for (const [port, list] of Object.entries(vswitch.collect(action))) frames[port] = list.map((frame) => toHex(frame));
+    return frames;
+  };
+
+  leap(AFTER_CONFIG_MS);
+  const steps = scenario.steps.map((/** @type {any} */ step) => {
+    if (step.receive) {
+      const frame = fromHex(step.receive.frame);
+      return {
+        ...step,
+        expect: collect(() => {
+          vswitch.receive(step.receive.port, frame);
+          vswitch.datapath.poll();
+          vswitch.run();
+          leap(AFTER_RECEIVE_MS);
+        }),
+      };
+    }
+    if (step.advance !== undefined) return { ...step, expect: collect(() => leap(step.advance)) };
+    if (step.change) {
+      return {
+        ...step,
+        expect: collect(() => {
+          applyChange(vswitch, step.change, device);
+          vswitch.run();
+          leap(AFTER_CHANGE_MS);
+        }),
+      };
+    }
+    const [command, ...words] = step.appctl;
+    return { ...step, expect: answer(vswitch, command, words) };
+  });
+  vswitch.close();
+  return { ...scenario, steps };
+}
+
+/**
+ * @param {any} config
+ * @param {string} name
+ */
+function isTunnelOrPatch(config, name) {
+  return config.bridges.some((/** @type {any} */ bridge) =>
+    (bridge.ports ?? []).some((/** @type {any} */ port) => port.name === name && ['vxlan', 'patch'].includes(port.interface?.type)),
+  );
+}
+
+/**
+ * @param {import('megaflow').VSwitch} vswitch
+ * @param {string} command
+ * @param {string[]} words
+ */
+function answer(vswitch, command, words) {
+  try {
+    return appctl(vswitch, command, ...words);
+  } catch (error) {
+    if (error instanceof MegaflowError && error.code === 'command-failed') return `error: ${error.message}`;
+    throw error;
+  }
+}
+
+/**
+ * @param {import('megaflow').VSwitch} vswitch
+ * @param {any} change
+ * @param {(name: string) => import('megaflow').Port} device
+ */
+function applyChange(vswitch, change, device) {
+  const { bridge, addPort, removePort, setPort, setInterface, set } = change;
+  if (addPort) {
+    const isDevice = !['vxlan', 'patch'].includes(addPort.interface?.type);
+    vswitch.addPort(bridge, { ...addPort, port: isDevice ? device(addPort.name) : undefined });
+  } else if (removePort) vswitch.removePort(removePort);
+  else if (setPort) {
+    const { name, ...columns } = setPort;
+    vswitch.setPort(name, columns);
+  } else if (setInterface) vswitch.setInterface(setInterface.name, setInterface.options ?? {});
+  else if (set) vswitch.setBridge(bridge, set);
+}
