@@ -4,7 +4,15 @@
 //
 // Ends with 1 when the file cannot be read to its end, with 2 when it is not called like that.
 import { closeSync, openSync, readSync } from 'node:fs';
-import { buildFrame, createCaptureReader, dissect, LINK_TYPE_ETHERNET, MegaflowError, printFrame, reasonName } from 'megaflow';
+import {
+  buildFrame,
+  createCaptureReader,
+  dissect,
+  LINK_TYPE_ETHERNET,
+  MegaflowError,
+  printFrame,
+  reasonName,
+} from 'megaflow';
 
 const [file, ...rest] = process.argv.slice(2);
 if (file === undefined || rest.length > 0) {
@@ -34,7 +42,9 @@ function findProblems(frame) {
 /** `22:13:20` of seconds since 1970 (UTC). Files may hold any number; what `Date` refuses must not end the program. */
 function timeOfDay(seconds) {
   const ofDay = ((seconds % 86400) + 86400) % 86400;
-  return [ofDay / 3600, (ofDay / 60) % 60, ofDay % 60].map((part) => String(Math.floor(part)).padStart(2, '0')).join(':');
+  return [ofDay / 3600, (ofDay / 60) % 60, ofDay % 60]
+    .map((part) => String(Math.floor(part)).padStart(2, '0'))
+    .join(':');
 }
 
 let count = 0;
@@ -63,7 +73,7 @@ try {
   const reader = createCaptureReader();
   const descriptor = openSync(file, 'r');
   const chunk = new Uint8Array(65536);
-  for (let length; (length = readSync(descriptor, chunk)) > 0; ) {
+  for (let length; (length = readSync(descriptor, chunk)) > 0;) {
     for (const captured of reader.push(chunk.subarray(0, length))) printCaptured(captured);
   }
   closeSync(descriptor);

@@ -8,9 +8,9 @@ import { createPcapngParser, isPcapng } from './pcapng.js';
 
 export interface CaptureReader {
   /**
-   * Takes the next chunk of the file and answers the frames that are whole now. Throws `bad-capture` (its `value.offset` is
-   * the place in the file) for what cannot be read, and goes on throwing it; frames of the same chunk that came before are
-   * answered first, and it is thrown by the next call.
+   * Takes the next chunk of the file and answers the frames that are whole now. Throws `bad-capture` (its
+   * `value.offset` is the place in the file) for what cannot be read, and goes on throwing it; frames of the same chunk
+   * that came before are answered first, and it is thrown by the next call.
    */
   push(chunk: Uint8Array): CapturedFrame[];
   /** Says that the file is at its end. Throws `bad-capture` when it ends within a record, or is empty. */
@@ -56,7 +56,8 @@ export function createCaptureReader(): CaptureReader {
     },
     end() {
       if (failure !== undefined) throw failure;
-      if (parser === undefined && waitingLength === 0) throw badCapture(0, 'the file is empty', 0, 'a pcap or pcapng file');
+      if (parser === undefined && waitingLength === 0)
+        throw badCapture(0, 'the file is empty', 0, 'a pcap or pcapng file');
       if (waitingLength > 0) {
         throw badCapture(offset, 'the file ends within a record', waitingLength, `${needed} bytes from there`);
       }
@@ -76,7 +77,12 @@ function chooseParser(bytes: Uint8Array): FormatParser {
   const magic = new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getUint32(0);
   if (isPcap(magic)) return createPcapParser();
   if (isPcapng(magic)) return createPcapngParser();
-  throw badCapture(0, `no capture begins with 0x${magic.toString(16).padStart(8, '0')}`, magic, 'a pcap or pcapng file');
+  throw badCapture(
+    0,
+    `no capture begins with 0x${magic.toString(16).padStart(8, '0')}`,
+    magic,
+    'a pcap or pcapng file',
+  );
 }
 
 function join(chunks: readonly Uint8Array[], length: number): Uint8Array {

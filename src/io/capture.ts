@@ -1,7 +1,7 @@
 /**
  * Captures: what a captured frame is, whatever the file format, and a decorator that captures what passes a port.
- * The formats are in `pcap.ts` and `pcapng.ts`, reading either in `capture-reader.ts`. Nothing here opens files: chunks of
- * bytes go in and come out.
+ * The formats are in `pcap.ts` and `pcapng.ts`, reading either in `capture-reader.ts`. Nothing here opens files: chunks
+ * of bytes go in and come out.
  */
 import { MegaflowError } from '../util/errors.js';
 import type { Clock } from '../util/clock.js';
@@ -48,7 +48,10 @@ export interface CapturedFrame extends FrameToCapture {
 export interface CaptureWriter {
   /** What the file begins with. */
   readonly header: Uint8Array;
-  /** The bytes to append for one frame; new bytes each time. Throws `out-of-range` for times and lengths that do not fit. */
+  /**
+   * The bytes to append for one frame; new bytes each time. Throws `out-of-range` for times and lengths that do not
+   * fit.
+   */
   write(captured: FrameToCapture): Uint8Array;
 }
 
@@ -68,24 +71,33 @@ export interface CapturePortOptions {
   direction?: CaptureDirection | 'both';
   /** Where the time comes from. */
   clock: Clock;
-  /** What the clock's zero is in milliseconds since 1970; for `systemClock` that is `performance.timeOrigin`. Default 0. */
+  /**
+   * What the clock's zero is in milliseconds since 1970; for `systemClock` that is `performance.timeOrigin`. Default 0.
+   */
   epochMs?: number;
   /** The most bytes of a frame that are captured, 1 to 262,144. Default: all. */
   snapLength?: number;
 }
 
-/** Takes a captured frame. It is lent for the length of the call; what this throws is thrown once more, uncaught, later. */
+/**
+ * Takes a captured frame. It is lent for the length of the call; what this throws is thrown once more, uncaught, later.
+ */
 export type CaptureSink = (captured: FrameToCapture) => void;
 
 /**
- * A port that does what `port` does and shows each frame that passes to `sink`: those that it gave to the datapath (`in`),
- * and those that it was asked to send (`out`), even if it then cannot. Add the answer to the datapath instead of `port`;
- * the counters are those of `port`. Allocates a view and an object a frame.
+ * A port that does what `port` does and shows each frame that passes to `sink`: those that it gave to the datapath
+ * (`in`), and those that it was asked to send (`out`), even if it then cannot. Add the answer to the datapath instead
+ * of `port`; the counters are those of `port`. Allocates a view and an object a frame.
  */
 export function capturePort(port: Port, sink: CaptureSink, options: CapturePortOptions): Port {
   const { clock, direction = 'both', epochMs = 0 } = options;
   if (!['in', 'out', 'both'].includes(direction)) {
-    throw new MegaflowError('bad-option', `no direction to capture: ${String(direction)}`, direction, 'in, out or both');
+    throw new MegaflowError(
+      'bad-option',
+      `no direction to capture: ${String(direction)}`,
+      direction,
+      'in, out or both',
+    );
   }
   const snapLength = checkOption('snapLength', options.snapLength ?? 262_144, 1, 262_144);
   let pool: PacketPool | undefined;

@@ -47,8 +47,8 @@ export interface FaultPort extends Port {
 }
 
 /**
- * Wraps a port; add the answer to the datapath instead of `port`. The counters are those of `port`. Throws `out-of-range`
- * for a probability that is none.
+ * Wraps a port; add the answer to the datapath instead of `port`. The counters are those of `port`. Throws
+ * `out-of-range` for a probability that is none.
  */
 export function faultPort(port: Port, options: FaultOptions): FaultPort {
   const { clock } = options;
@@ -213,7 +213,8 @@ function createDice(direction: string, probabilities: FaultProbabilities, seed: 
     counts: { drop: 0, duplicate: 0, corrupt: 0, reorder: 0 },
     position: 0,
     roll() {
-      // As many numbers for each frame, whatever comes of them: one probability does not move the faults of another kind.
+      // As many numbers for each frame, whatever comes of them: one probability does not move the faults of another
+      // kind.
       let faults = 0;
       for (let index = 0; index < limits.length; index++) if (random() < limits[index]) faults |= 1 << index;
       dice.position = random();

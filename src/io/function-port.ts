@@ -16,9 +16,9 @@ export interface FunctionPortOptions {
   /** The most frames that wait for the datapath, 1 to 65,536. Default 256. */
   queue?: number;
   /**
-   * Takes a frame that the datapath sends, with the tunnel metadata it has, if any. The frame is lent for the length of the
-   * call: copy what you keep. Called while the datapath works: it may call `receive` of any port, but must not change
-   * the switch. What it throws is thrown once more outside of the datapath, as an uncaught error.
+   * Takes a frame that the datapath sends, with the tunnel metadata it has, if any. The frame is lent for the length of
+   * the call: copy what you keep. Called while the datapath works: it may call `receive` of any port, but must not
+   * change the switch. What it throws is thrown once more outside of the datapath, as an uncaught error.
    */
   send(frame: Uint8Array, tunnel?: TunnelMetadata): void;
 }

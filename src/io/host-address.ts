@@ -1,6 +1,6 @@
 /**
- * The addresses of an `IpHost`: which it has, which of them it speaks from, and where a packet goes next. Addresses are 4
- * or 16 bytes here. A host has no routes but its prefixes and one gateway a family.
+ * The addresses of an `IpHost`: which it has, which of them it speaks from, and where a packet goes next. Addresses are
+ * 4 or 16 bytes here. A host has no routes but its prefixes and one gateway a family.
  */
 import { parseIp, parsePrefix } from '../util/address.js';
 import { toHex } from '../util/bytes.js';
@@ -65,7 +65,9 @@ export interface AddressBook {
   /** In the order in which they were given. */
   readonly addresses: readonly Address[];
   has(address: Address): boolean;
-  /** Whether a host with these addresses has joined an IPv6 group: all nodes, and the solicited-node groups of its own. */
+  /**
+   * Whether a host with these addresses has joined an IPv6 group: all nodes, and the solicited-node groups of its own.
+   */
   isMember(group: Address): boolean;
   /** 255.255.255.255, or the last address of a prefix of at most 30 bits. */
   isBroadcast(address: Address): boolean;
@@ -103,7 +105,12 @@ export function createAddressBook(addresses: readonly string[], gateways: readon
     const gateway = parseIp(text);
     const prefix = lookupPrefix(gateway);
     if (prefix === undefined || own.has(keyOf(gateway))) {
-      throw new MegaflowError('bad-config', `the gateway ${text} is not on the link`, text, 'another address within a prefix of the host');
+      throw new MegaflowError(
+        'bad-config',
+        `the gateway ${text} is not on the link`,
+        text,
+        'another address within a prefix of the host',
+      );
     }
     if (gatewayRoutes.has(gateway.length)) {
       throw new MegaflowError('bad-config', `a second gateway: ${text}`, text, 'one gateway for IPv4, one for IPv6');
@@ -113,7 +120,8 @@ export function createAddressBook(addresses: readonly string[], gateways: readon
 
   const isBroadcast = (address: Address): boolean =>
     address.length === 4 &&
-    (keyOf(address) === 0xffff_ffff || prefixes.some((prefix) => prefix.length <= 30 && sameAddress(prefix.broadcast, address)));
+    (keyOf(address) === 0xffff_ffff ||
+      prefixes.some((prefix) => prefix.length <= 30 && sameAddress(prefix.broadcast, address)));
 
   return {
     addresses: prefixes.map((prefix) => prefix.bytes),

@@ -1,6 +1,6 @@
 /**
- * The receiving side of an `IpHost`: a frame is checked from the outside in, and refused with a reason at the first thing
- * that is wrong, or answered, or handed on. Nothing in a frame can make it throw.
+ * The receiving side of an `IpHost`: a frame is checked from the outside in, and refused with a reason at the first
+ * thing that is wrong, or answered, or handed on. Nothing in a frame can make it throw.
  *
  * Fragments are refused, since a host does not reassemble them; so are tagged frames. ICMP errors are not sent about
  * fragments, groups and broadcasts (RFC 1122, section 3.2.2; RFC 4443, section 2.4).
@@ -14,7 +14,15 @@ import * as icmpv6 from '../wire/icmpv6.js';
 import * as ipv4 from '../wire/ipv4.js';
 import * as ipv6 from '../wire/ipv6.js';
 import * as udp from '../wire/udp.js';
-import { isMulticast, isUnspecified, multicastMac, sameAddress, solicitedNode, type Address, type AddressBook } from './host-address.js';
+import {
+  isMulticast,
+  isUnspecified,
+  multicastMac,
+  sameAddress,
+  solicitedNode,
+  type Address,
+  type AddressBook,
+} from './host-address.js';
 import { isGroupMac, isHostMac, type HostOutput } from './host-output.js';
 
 /** An IP packet on its way up. Offsets are into `bytes`. */
@@ -48,7 +56,10 @@ export interface InputOptions {
 const ECHO_TTL = 64;
 /** What Linux puts into ICMP errors: internetwork control. */
 const ERROR_TOS = 0xc0;
-/** An error with what it is about is at most that long with its IP header (RFC 1812, section 4.3.2.3; RFC 4443, section 2.4). */
+/**
+ * An error with what it is about is at most that long with its IP header (RFC 1812, section 4.3.2.3; RFC 4443, section
+ * 2.4).
+ */
 const ERROR_LENGTH_IPV4 = 576;
 const ERROR_LENGTH_IPV6 = 1280;
 
@@ -109,7 +120,8 @@ export function createHostInput(options: InputOptions): (bytes: Uint8Array, offs
     const destination = bytes.slice(ip + 16, ip + 20);
     const isOurs = book.has(destination);
     if (!isOurs && !book.isBroadcast(destination)) return Reason.notForUs;
-    if (isUnspecified(source) || isMulticast(source) || book.isBroadcast(source) || book.has(source)) return Reason.badSource;
+    if (isUnspecified(source) || isMulticast(source) || book.isBroadcast(source) || book.has(source))
+      return Reason.badSource;
     if (ipv4.isFragment(bytes, ip)) return Reason.fragmented;
     const packet: ReceivedPacket = {
       bytes,
@@ -176,7 +188,9 @@ export function createHostInput(options: InputOptions): (bytes: Uint8Array, offs
     if (route === undefined) return;
     const isIpv4 = packet.source.length === 4;
     const header = icmp.HEADER_LENGTH;
-    const most = isIpv4 ? ERROR_LENGTH_IPV4 - ipv4.HEADER_LENGTH - header : ERROR_LENGTH_IPV6 - ipv6.HEADER_LENGTH - header;
+    const most = isIpv4
+      ? ERROR_LENGTH_IPV4 - ipv4.HEADER_LENGTH - header
+      : ERROR_LENGTH_IPV6 - ipv6.HEADER_LENGTH - header;
     const quoted = Math.min(packet.end - packet.ip, most);
     const handle = output.begin(
       {
@@ -207,7 +221,8 @@ export function createHostInput(options: InputOptions): (bytes: Uint8Array, offs
     if (icmp.checkChecksum(bytes, start, end) !== Reason.sound) return Reason.badChecksum;
     const type = icmp.icmpType(bytes, start);
     // Pings to everybody go unanswered, as Linux has it.
-    if (type === icmp.Type.echoRequest) return packet.isUnicast ? sendEchoReply(packet, packet.destination) : Reason.notForUs;
+    if (type === icmp.Type.echoRequest)
+      return packet.isUnicast ? sendEchoReply(packet, packet.destination) : Reason.notForUs;
     if (type !== icmp.Type.echoReply) return Reason.badType;
     options.acceptEcho(packet, icmp.identifier(bytes, start), icmp.sequence(bytes, start));
     return Reason.sound;
@@ -220,7 +235,14 @@ export function createHostInput(options: InputOptions): (bytes: Uint8Array, offs
     const isIpv4 = source.length === 4;
     const length = packet.end - packet.start;
     const protocol = isIpv4 ? ipv4.Protocol.icmp : ipv4.Protocol.icmpv6;
-    const header = { source, destination: packet.source, protocol, tos: packet.tos, ttl: ECHO_TTL, dontFragment: false };
+    const header = {
+      source,
+      destination: packet.source,
+      protocol,
+      tos: packet.tos,
+      ttl: ECHO_TTL,
+      dontFragment: false,
+    };
     const handle = output.begin(header, length);
     if (handle < 0) return Reason.sound;
     const { bytes } = output;
@@ -296,5 +318,11 @@ const ALL_NODES = Uint8Array.of(0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 
 /** Completes an ICMP or ICMPv6 message from `at` to `end`, right behind an IP header without options. */
 export function writeIcmpChecksum(bytes: Uint8Array, at: number, end: number, isIpv4: boolean): void {
   if (isIpv4) icmp.writeChecksum(bytes, at, end);
-  else icmpv6.writeChecksum(bytes, at, end, ipv6.pseudoSum(bytes, at - ipv6.HEADER_LENGTH, ipv4.Protocol.icmpv6, end - at));
+  else
+    icmpv6.writeChecksum(
+      bytes,
+      at,
+      end,
+      ipv6.pseudoSum(bytes, at - ipv6.HEADER_LENGTH, ipv4.Protocol.icmpv6, end - at),
+    );
 }

@@ -53,7 +53,9 @@ export interface NeighbourTable {
   lookup(address: Address): number;
   /** Leaves a packet with an address for which `lookup` has just answered -1. */
   wait(address: Address, handle: PacketHandle): void;
-  /** Somebody said that an address has a MAC; `solicited` makes an entry where there is none, `override` changes one. */
+  /**
+   * Somebody said that an address has a MAC; `solicited` makes an entry where there is none, `override` changes one.
+   */
   learn(address: Address, mac: number, how: { create: boolean; override: boolean }): void;
   entries(): NeighbourEntry[];
   /** Forgets everything, and drops what waits. */
@@ -76,7 +78,15 @@ export function createNeighbourTable(options: NeighbourOptions): NeighbourTable 
   const insert = (address: Address): Neighbour => {
     if (table.size >= NEIGHBOUR_LIMIT) for (const oldest of [...table.values()].slice(0, 1)) forget(oldest);
     const own = address.slice();
-    const neighbour: Neighbour = { address: own, key: keyOf(own), mac: -1, goodUntil: 0, probes: 0, timer: undefined, waiting: [] };
+    const neighbour: Neighbour = {
+      address: own,
+      key: keyOf(own),
+      mac: -1,
+      goodUntil: 0,
+      probes: 0,
+      timer: undefined,
+      waiting: [],
+    };
     table.set(neighbour.key, neighbour);
     return neighbour;
   };
@@ -106,7 +116,8 @@ export function createNeighbourTable(options: NeighbourOptions): NeighbourTable 
         drop(handle, Reason.unresolved);
         return;
       }
-      if (neighbour.waiting.length === WAITING_PER_NEIGHBOUR) drop(neighbour.waiting.shift() as PacketHandle, Reason.unresolved);
+      if (neighbour.waiting.length === WAITING_PER_NEIGHBOUR)
+        drop(neighbour.waiting.shift() as PacketHandle, Reason.unresolved);
       else waiting++;
       neighbour.waiting.push(handle);
     },

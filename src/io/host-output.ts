@@ -1,7 +1,7 @@
 /**
- * The sending side of an `IpHost`: packets are built in a slot, get the MAC of their next hop, and leave as frames. A packet
- * is made in three steps: `begin` (headers and room for the payload), the caller's writing of the payload, `finish`.
- * Packets longer than the MTU are dropped; a host does not fragment.
+ * The sending side of an `IpHost`: packets are built in a slot, get the MAC of their next hop, and leave as frames. A
+ * packet is made in three steps: `begin` (headers and room for the payload), the caller's writing of the payload,
+ * `finish`. Packets longer than the MTU are dropped; a host does not fragment.
  */
 import { get48, put16, put32, put48 } from '../util/bytes.js';
 import { checksum } from '../util/checksum.js';
@@ -98,7 +98,13 @@ export function createHostOutput(options: OutputOptions, unsent: Float64Array): 
     }
   };
 
-  const neighbours = createNeighbourTable({ clock: options.clock, ageMs: options.neighbourAgeMs, probe, send: transmit, drop });
+  const neighbours = createNeighbourTable({
+    clock: options.clock,
+    ageMs: options.neighbourAgeMs,
+    probe,
+    send: transmit,
+    drop,
+  });
 
   const beginFrame = (etherType: number, length: number): number => {
     const handle = options.reserve(ethernet.HEADER_LENGTH + length);
@@ -138,7 +144,13 @@ export function createHostOutput(options: OutputOptions, unsent: Float64Array): 
     return offset[handle] + ethernet.HEADER_LENGTH + (isIpv4 ? ipv4.HEADER_LENGTH : ipv6.HEADER_LENGTH);
   };
 
-  function sendArp(operation: number, senderIp: Address, targetMac: number, targetIp: Address, destinationMac: number): void {
+  function sendArp(
+    operation: number,
+    senderIp: Address,
+    targetMac: number,
+    targetIp: Address,
+    destinationMac: number,
+  ): void {
     const handle = beginFrame(ethernet.EtherType.arp, arp.HEADER_LENGTH);
     if (handle < 0) return;
     const at = offset[handle] + ethernet.HEADER_LENGTH;
@@ -151,7 +163,14 @@ export function createHostOutput(options: OutputOptions, unsent: Float64Array): 
     transmit(handle, destinationMac);
   }
 
-  function sendNeighbour(type: number, rest: number, target: Address, source: Address, destination: Address, to: number): void {
+  function sendNeighbour(
+    type: number,
+    rest: number,
+    target: Address,
+    source: Address,
+    destination: Address,
+    to: number,
+  ): void {
     // 24 bytes and the link-layer option. The hop limit shows that nobody forwarded it (RFC 4861, section 7.1).
     const length = 32;
     const protocol = ipv4.Protocol.icmpv6;

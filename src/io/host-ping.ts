@@ -55,7 +55,9 @@ export interface PingWire {
 }
 
 export interface Pinger {
-  /** Settles when all is answered or waited for long enough, or with what there is on `close`. Throws `out-of-range`. */
+  /**
+   * Settles when all is answered or waited for long enough, or with what there is on `close`. Throws `out-of-range`.
+   */
   ping(destination: Address, route: Route, options: PingOptions): Promise<PingResult>;
   /** An echo reply came in. */
   accept(source: Address, identifier: number, sequence: number, ttl: number, bytes: number): void;
@@ -76,7 +78,12 @@ export function createPinger({ clock, send }: PingWire): Pinger {
   const runs = new Map<number, Run>();
   let nextIdentifier = 1;
 
-  const start = (destination: Address, route: Route, options: PingOptions, done: (result: PingResult) => void): void => {
+  const start = (
+    destination: Address,
+    route: Route,
+    options: PingOptions,
+    done: (result: PingResult) => void,
+  ): void => {
     const count = checkOption('ping count', options.count ?? 4, 1, 65535);
     const intervalMs = checkOption('ping interval', options.intervalMs ?? 1000, 0, 3_600_000);
     const payloadBytes = checkOption('ping payload', options.payloadBytes ?? 56, 0, 65_000);
@@ -116,7 +123,8 @@ export function createPinger({ clock, send }: PingWire): Pinger {
       const sequence = run.sentAt.size + 1;
       lastAt = clock.now();
       run.sentAt.set(sequence, lastAt);
-      // The last request waits for twice the longest round trip so far, and for the interval at least, as iputils has it.
+      // The last request waits for twice the longest round trip so far, and for the interval at least, as iputils has
+      // it.
       const longest = run.replies.reduce((most, reply) => Math.max(most, reply.rttMs), 0);
       const patience = run.answered.size > 0 ? Math.max(2 * longest, intervalMs) : timeoutMs;
       timer = clock.after(sequence < count ? intervalMs : patience, step);
@@ -145,11 +153,20 @@ export function createPinger({ clock, send }: PingWire): Pinger {
 }
 
 /** What iputils prints; IPv4 counts the headers too. */
-function formatPing(destination: Address, payloadBytes: number, result: Omit<PingResult, 'lines'>, elapsedMs: number): string[] {
+function formatPing(
+  destination: Address,
+  payloadBytes: number,
+  result: Omit<PingResult, 'lines'>,
+  elapsedMs: number,
+): string[] {
   const to = formatIp(destination);
   const { transmitted, received, replies } = result;
   const isIpv4 = destination.length === 4;
-  const lines = [isIpv4 ? `PING ${to} (${to}) ${payloadBytes}(${payloadBytes + 28}) bytes of data.` : `PING ${to}(${to}) ${payloadBytes} data bytes`];
+  const lines = [
+    isIpv4
+      ? `PING ${to} (${to}) ${payloadBytes}(${payloadBytes + 28}) bytes of data.`
+      : `PING ${to}(${to}) ${payloadBytes} data bytes`,
+  ];
   for (const { sequence, ttl, bytes, rttMs, duplicate } of replies) {
     const time = ` time=${formatRtt(rttMs)} ms`;
     lines.push(`${bytes} bytes from ${to}: icmp_seq=${sequence} ttl=${ttl}${time}${duplicate ? ' (DUP!)' : ''}`);

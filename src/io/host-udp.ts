@@ -73,8 +73,8 @@ export class ReceivedDatagram {
 }
 
 /**
- * Takes a datagram. It may be called while a datapath works: it may send, but must not change a switch. What it throws is
- * thrown once more outside, as an uncaught error.
+ * Takes a datagram. It may be called while a datapath works: it may send, but must not change a switch. What it throws
+ * is thrown once more outside, as an uncaught error.
  */
 export type UdpHandler = (datagram: ReceivedDatagram) => void;
 
@@ -111,7 +111,12 @@ export function createUdpTable({ book, output }: { book: AddressBook; output: Ho
       nextFree = port === 65535 ? FIRST_FREE_PORT : port + 1;
       if (!listeners.has(port)) return port;
     }
-    throw new MegaflowError('not-found', 'no UDP port is free', 0, `a port from ${FIRST_FREE_PORT} to 65535 that is not bound`);
+    throw new MegaflowError(
+      'not-found',
+      'no UDP port is free',
+      0,
+      `a port from ${FIRST_FREE_PORT} to 65535 that is not bound`,
+    );
   };
 
   const sourceOf = (datagram: Datagram, destination: Address): Address | undefined => {
@@ -119,7 +124,12 @@ export function createUdpTable({ book, output }: { book: AddressBook; output: Ho
     const source = toAddress(datagram.source);
     if (!book.has(source) || source.length !== destination.length) {
       const text = formatIp(source);
-      throw new MegaflowError('bad-argument', `cannot send from ${text}`, text, `an address of the host, of the family of ${formatIp(destination)}`);
+      throw new MegaflowError(
+        'bad-argument',
+        `cannot send from ${text}`,
+        text,
+        `an address of the host, of the family of ${formatIp(destination)}`,
+      );
     }
     return source;
   };
@@ -138,7 +148,10 @@ export function createUdpTable({ book, output }: { book: AddressBook; output: Ho
     for (const piece of pieces) length += piece.length;
     const source = given ?? route.source;
     const protocol = ipv4.Protocol.udp;
-    const handle = output.begin({ source, destination, protocol, tos, ttl, dontFragment: datagram.dontFragment ?? true }, length);
+    const handle = output.begin(
+      { source, destination, protocol, tos, ttl, dontFragment: datagram.dontFragment ?? true },
+      length,
+    );
     if (handle < 0) return -handle as Reason;
     const { bytes } = output;
     const start = output.payloadOf(handle);
@@ -163,7 +176,12 @@ export function createUdpTable({ book, output }: { book: AddressBook; output: Ho
     bind(wanted, handler, options) {
       const port = checkOption('port', wanted, 0, 65535) || findPort();
       if (listeners.has(port)) {
-        throw new MegaflowError('already-exists', `UDP port ${port} is bound already`, port, 'a port that is not bound');
+        throw new MegaflowError(
+          'already-exists',
+          `UDP port ${port} is bound already`,
+          port,
+          'a port that is not bound',
+        );
       }
       const listener = { handler, zeroChecksum: options.zeroChecksum ?? false };
       listeners.set(port, listener);
@@ -171,7 +189,12 @@ export function createUdpTable({ book, output }: { book: AddressBook; output: Ho
         port,
         send(datagram) {
           if (listeners.get(port) !== listener) {
-            throw new MegaflowError('closed', `the socket of UDP port ${port} is closed`, port, 'a socket that is open');
+            throw new MegaflowError(
+              'closed',
+              `the socket of UDP port ${port} is closed`,
+              port,
+              'a socket that is open',
+            );
           }
           return send({ ...datagram, sourcePort: port });
         },

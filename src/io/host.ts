@@ -3,10 +3,11 @@
  * bridge's LOCAL port as the kernel's stack stands behind a real one, or it takes the far end of a link with `connect`.
  *
  *     a datapath sends ─▶ host-input  ─▶ echo replies, neighbours, pings, UDP listeners
- *     it receives      ◀─ host-output ◀─ `ping`, `sendUdp`, answers        (host-neighbours: MACs, and who waits for one)
+ *     it receives      ◀─ host-output ◀─ `ping`, `sendUdp`, answers     (host-neighbours: MACs, and who waits for one)
  *
- * It has no TCP, no fragments, no routing but its prefixes and a gateway, no group memberships but those that IPv6 needs
- * itself, no autoconfiguration and no detection of duplicate addresses. A link-local address is one that it was given.
+ * It has no TCP, no fragments, no routing but its prefixes and a gateway, no group memberships but those that IPv6
+ * needs itself, no autoconfiguration and no detection of duplicate addresses. A link-local address is one that it was
+ * given.
  *
  * Its counters are those of a port, seen from the datapath: `tx` is what came to the host, `rx` what it sent. What the
  * host itself made of frames is in `refused` and `unsent`.
@@ -63,8 +64,8 @@ export interface IpHost extends Port {
   readonly unsent: Float64Array;
   readonly neighbours: readonly HostNeighbour[];
   /**
-   * Sits down at a port instead of behind one: the host attaches itself to it as a datapath would, with a small pool of its own.
-   * Throws `already-exists` when the host is attached or connected already, `closed` after `close`.
+   * Sits down at a port instead of behind one: the host attaches itself to it as a datapath would, with a small pool of
+   * its own. Throws `already-exists` when the host is attached or connected already, `closed` after `close`.
    */
   connect(port: Port): void;
   /**
@@ -73,16 +74,20 @@ export interface IpHost extends Port {
    */
   ping(address: string, options?: PingOptions): Promise<PingResult>;
   /**
-   * Listens on a UDP port: 1 to 65,535, or 0 for one that is free. Throws `out-of-range`, `already-exists`, `closed`, and
-   * `not-found` when no port is free.
+   * Listens on a UDP port: 1 to 65,535, or 0 for one that is free. Throws `out-of-range`, `already-exists`, `closed`,
+   * and `not-found` when no port is free.
    */
   bind(port: number, handler: UdpHandler, options?: UdpListenerOptions): UdpSocket;
   /**
-   * Sends a UDP datagram; answers 0 when it left or waits for a neighbour, or the `Reason` why it did not, which is counted in
-   * `unsent`. Throws for misuse: `bad-address`, `bad-argument` (a source that is not the host's), `out-of-range`.
+   * Sends a UDP datagram; answers 0 when it left or waits for a neighbour, or the `Reason` why it did not, which is
+   * counted in `unsent`. Throws for misuse: `bad-address`, `bad-argument` (a source that is not the host's),
+   * `out-of-range`.
    */
   sendUdp(datagram: Datagram): Reason;
-  /** Ends pings with what they have, forgets neighbours and listeners, leaves the port it is connected to. No timer is left. */
+  /**
+   * Ends pings with what they have, forgets neighbours and listeners, leaves the port it is connected to. No timer is
+   * left.
+   */
   close(): void;
   [Symbol.dispose](): void;
 }
@@ -93,7 +98,12 @@ export function createIpHost(options: IpHostOptions): IpHost {
   const mtu = checkMtu(options.mtu ?? 1500);
   const mac = parseMac(options.mac);
   if (mac === 0 || (Math.floor(mac / 2 ** 40) & 1) !== 0) {
-    throw new MegaflowError('bad-config', `a host cannot have the MAC ${options.mac}`, options.mac, 'an address that is no group, and not zero');
+    throw new MegaflowError(
+      'bad-config',
+      `a host cannot have the MAC ${options.mac}`,
+      options.mac,
+      'an address that is no group, and not zero',
+    );
   }
   const neighbourAgeMs = checkOption('neighbourAgeMs', options.neighbourAgeMs ?? 60_000, 1, 86_400_000);
   const book = createAddressBook(options.addresses ?? [], options.gateways ?? []);
@@ -137,7 +147,10 @@ export function createIpHost(options: IpHostOptions): IpHost {
       const isIpv4 = destination.length === 4;
       const protocol = isIpv4 ? ipv4.Protocol.icmp : ipv4.Protocol.icmpv6;
       const length = icmp.HEADER_LENGTH + payloadBytes;
-      const handle = output.begin({ source: route.source, destination, protocol, tos: 0, ttl, dontFragment: true }, length);
+      const handle = output.begin(
+        { source: route.source, destination, protocol, tos: 0, ttl, dontFragment: true },
+        length,
+      );
       if (handle < 0) return;
       const { bytes } = output;
       const at = output.payloadOf(handle);
@@ -155,7 +168,8 @@ export function createIpHost(options: IpHostOptions): IpHost {
     mac,
     book,
     output,
-    acceptEcho: (packet, identifier, sequence) => pinger.accept(packet.source, identifier, sequence, packet.ttl, packet.end - packet.start),
+    acceptEcho: (packet, identifier, sequence) =>
+      pinger.accept(packet.source, identifier, sequence, packet.ttl, packet.end - packet.start),
     lookupListener: sockets.lookup,
     acceptUdp: sockets.accept,
   });
@@ -179,7 +193,7 @@ export function createIpHost(options: IpHostOptions): IpHost {
   const drain = (): void => {
     draining = undefined;
     const burst = new Int32Array(BURST);
-    for (let count = BURST; count === BURST && far !== undefined; ) {
+    for (let count = BURST; count === BURST && far !== undefined;) {
       count = far.receive(burst, BURST);
       take(pool, burst, count);
       pool.releaseBurst(burst, count);
@@ -207,7 +221,12 @@ export function createIpHost(options: IpHostOptions): IpHost {
 
     attach(to) {
       if (far !== undefined) {
-        throw new MegaflowError('already-exists', `the host ${name} is connected to ${far.name}`, name, 'a host that is not connected');
+        throw new MegaflowError(
+          'already-exists',
+          `the host ${name} is connected to ${far.name}`,
+          name,
+          'a host that is not connected',
+        );
       }
       host = to;
     },
@@ -226,7 +245,12 @@ export function createIpHost(options: IpHostOptions): IpHost {
     connect(port) {
       checkOpen();
       if (far !== undefined || host !== undefined) {
-        throw new MegaflowError('already-exists', `the host ${name} has its place already`, name, 'a host that is not connected');
+        throw new MegaflowError(
+          'already-exists',
+          `the host ${name} has its place already`,
+          name,
+          'a host that is not connected',
+        );
       }
       far = port;
       port.attach({
@@ -245,7 +269,12 @@ export function createIpHost(options: IpHostOptions): IpHost {
         throw new MegaflowError('bad-argument', `cannot ping ${address}`, address, 'the address of one other host');
       }
       if (route === undefined) {
-        throw new MegaflowError('not-found', `no route to ${address}`, address, `an address that ${name} has a route to`);
+        throw new MegaflowError(
+          'not-found',
+          `no route to ${address}`,
+          address,
+          `an address that ${name} has a route to`,
+        );
       }
       return pinger.ping(destination, route, pingOptions);
     },

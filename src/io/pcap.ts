@@ -62,8 +62,8 @@ export function createPcapWriter(options: PcapOptions = {}): CaptureWriter {
 /** Reads one format from a growing run of bytes. */
 export interface FormatParser {
   /**
-   * Takes what is whole from the start of `bytes`, which lie at `fileOffset` of the file, and adds the frames to `frames`.
-   * Answers how many bytes were taken, and how many must be there for the next step.
+   * Takes what is whole from the start of `bytes`, which lie at `fileOffset` of the file, and adds the frames to
+   * `frames`. Answers how many bytes were taken, and how many must be there for the next step.
    */
   parse(bytes: Uint8Array, fileOffset: number, frames: CapturedFrame[]): { taken: number; needed: number };
 }
@@ -102,7 +102,12 @@ export function createPcapParser(): FormatParser {
         if (bytes.length - at < RECORD_HEADER) return { taken: at, needed: RECORD_HEADER };
         const length = view.getUint32(at + 8, littleEndian);
         if (length > MAX_CAPTURED_LENGTH) {
-          throw badCapture(fileOffset + at + 8, `a frame of ${length} bytes`, length, `at most ${MAX_CAPTURED_LENGTH} bytes`);
+          throw badCapture(
+            fileOffset + at + 8,
+            `a frame of ${length} bytes`,
+            length,
+            `at most ${MAX_CAPTURED_LENGTH} bytes`,
+          );
         }
         if (bytes.length - at < RECORD_HEADER + length) return { taken: at, needed: RECORD_HEADER + length };
         // A fraction of a second or more occurs in files that others wrote; it is carried over.

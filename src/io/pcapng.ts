@@ -26,7 +26,13 @@ const BLOCK_FRAME = 12;
 /** The longest block that is read, as libpcap has it. */
 const MAX_BLOCK = 16 * 1024 * 1024;
 /** Bytes of the body before the options: what a block has at least. */
-const LEAST_BODY = { [SECTION_HEADER]: 16, [BLOCK.interfaceDescription]: 8, [BLOCK.packet]: 20, [BLOCK.simplePacket]: 4, [BLOCK.enhancedPacket]: 20 };
+const LEAST_BODY = {
+  [SECTION_HEADER]: 16,
+  [BLOCK.interfaceDescription]: 8,
+  [BLOCK.packet]: 20,
+  [BLOCK.simplePacket]: 4,
+  [BLOCK.enhancedPacket]: 20,
+};
 
 export interface PcapngInterface {
   name?: string;
@@ -62,7 +68,13 @@ export function createPcapngWriter(options: PcapngOptions = {}): CaptureWriter {
   checkOption('number of interfaces', interfaces.length, 1, 65536);
 
   /** A whole block from its fixed part, the bytes that follow it, and options. */
-  const makeBlock = (type: number, fixedLength: number, fill: (view: DataView) => void, data: Uint8Array, list: Option[]): Uint8Array => {
+  const makeBlock = (
+    type: number,
+    fixedLength: number,
+    fill: (view: DataView) => void,
+    data: Uint8Array,
+    list: Option[],
+  ): Uint8Array => {
     const optionsLength = list.reduce((sum, [, value]) => sum + 4 + padded(value.length), list.length > 0 ? 4 : 0);
     const total = BLOCK_FRAME + fixedLength + padded(data.length) + optionsLength;
     const block = new Uint8Array(total);
@@ -122,7 +134,8 @@ export function createPcapngWriter(options: PcapngOptions = {}): CaptureWriter {
       const original = checkOption('originalLength', captured.originalLength ?? captured.frame.length, 0, 0xffff_ffff);
       const frame = captured.frame.subarray(0, interfaces[index].snapLength);
       const time =
-        BigInt(captured.seconds) * unitsPerSecond + BigInt(nanoseconds ? captured.nanoseconds : Math.floor(captured.nanoseconds / 1000));
+        BigInt(captured.seconds) * unitsPerSecond +
+        BigInt(nanoseconds ? captured.nanoseconds : Math.floor(captured.nanoseconds / 1000));
       const list = textOption(OPTION.comment, captured.comment);
       if (captured.direction !== undefined) {
         const flags = new Uint8Array(4);
@@ -181,7 +194,8 @@ export function createPcapngParser(): FormatParser {
       for (;;) {
         if (bytes.length - at < BLOCK_FRAME) return { taken: at, needed: BLOCK_FRAME };
         const offset = fileOffset + at;
-        if (whole.getUint32(at, littleEndian) === SECTION_HEADER) littleEndian = parseByteOrder(whole.getUint32(at + 8), offset);
+        if (whole.getUint32(at, littleEndian) === SECTION_HEADER)
+          littleEndian = parseByteOrder(whole.getUint32(at + 8), offset);
         const type = whole.getUint32(at, littleEndian);
         const total = whole.getUint32(at + 4, littleEndian);
         const least = BLOCK_FRAME + ((LEAST_BODY as Record<number, number>)[type] ?? 0);
@@ -192,7 +206,12 @@ export function createPcapngParser(): FormatParser {
         if (bytes.length - at < total) return { taken: at, needed: total };
         const again = whole.getUint32(at + total - 4, littleEndian);
         if (again !== total) {
-          throw badCapture(offset + total - 4, `a block of ${total} bytes ends with ${again}`, again, `${total} once more`);
+          throw badCapture(
+            offset + total - 4,
+            `a block of ${total} bytes ends with ${again}`,
+            again,
+            `${total} once more`,
+          );
         }
         const block: Block = {
           bytes: bytes.subarray(at + 8, at + total - 4),
@@ -240,7 +259,12 @@ function parseOptions(block: Block, at: number, take: (code: number, value: Uint
     const length = view.getUint16(at + 2, littleEndian);
     if (code === OPTION.end) return;
     if (at + 4 + length > bytes.length) {
-      throw badCapture(block.offset + 8 + at, `an option of ${length} bytes exceeds its block`, length, `at most ${bytes.length - at - 4}`);
+      throw badCapture(
+        block.offset + 8 + at,
+        `an option of ${length} bytes exceeds its block`,
+        length,
+        `at most ${bytes.length - at - 4}`,
+      );
     }
     const value = bytes.subarray(at + 4, at + 4 + length);
     take(code, value, new DataView(value.buffer, value.byteOffset, length));
@@ -262,7 +286,8 @@ function parseInterface(block: Block): Interface {
     else if (code === OPTION.timeResolution && value.length === 1) {
       const exponent = BigInt(value[0] & 0x7f);
       found.unitsPerSecond = (value[0] & 0x80) !== 0 ? 2n ** exponent : 10n ** exponent;
-    } else if (code === OPTION.timeOffset && value.length === 8) found.offsetSeconds = option.getBigInt64(0, littleEndian);
+    } else if (code === OPTION.timeOffset && value.length === 8)
+      found.offsetSeconds = option.getBigInt64(0, littleEndian);
   });
   return found;
 }
@@ -274,7 +299,8 @@ function parseText(value: Uint8Array): string {
 
 function lookupInterface(interfaces: readonly Interface[], index: number, offset: number): Interface {
   const found = interfaces[index];
-  if (found === undefined) throw badCapture(offset, `interface ${index} is not described`, index, `less than ${interfaces.length}`);
+  if (found === undefined)
+    throw badCapture(offset, `interface ${index} is not described`, index, `less than ${interfaces.length}`);
   return found;
 }
 
@@ -284,7 +310,12 @@ function parsePacket(block: Block, old: boolean, interfaces: readonly Interface[
   const from = lookupInterface(interfaces, index, offset + 8);
   const length = view.getUint32(12, littleEndian);
   if (length > bytes.length - 20) {
-    throw badCapture(offset + 20, `a frame of ${length} bytes exceeds its block`, length, `at most ${bytes.length - 20}`);
+    throw badCapture(
+      offset + 20,
+      `a frame of ${length} bytes exceeds its block`,
+      length,
+      `at most ${bytes.length - 20}`,
+    );
   }
   const time = (BigInt(view.getUint32(4, littleEndian)) << 32n) | BigInt(view.getUint32(8, littleEndian));
   let comment: string | undefined;

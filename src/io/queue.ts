@@ -26,7 +26,12 @@ export function fitsMtu(bytes: Uint8Array, offset: number, length: number, mtu: 
 /** Refuses an MTU or a number of frames that is not whole or out of range; answers it otherwise. */
 export function checkOption(name: string, value: number, least: number, most: number): number {
   if (!Number.isInteger(value) || value < least || value > most) {
-    throw new MegaflowError('out-of-range', `${name} cannot be ${value}`, value, `a whole number from ${least} to ${most}`);
+    throw new MegaflowError(
+      'out-of-range',
+      `${name} cannot be ${value}`,
+      value,
+      `a whole number from ${least} to ${most}`,
+    );
   }
   return value;
 }
@@ -80,7 +85,10 @@ export class FrameQueue {
   #first = 0;
   #count = 0;
 
-  /** Room for `limit` frames (1 to 65,536) of at least `frameBytes` each, and slots for `spare` more that do not wait here. */
+  /**
+   * Room for `limit` frames (1 to 65,536) of at least `frameBytes` each, and slots for `spare` more that do not wait
+   * here.
+   */
   constructor(limit: number, frameBytes: number, spare = 0) {
     this.limit = checkOption('queue', limit, 1, 65536);
     // A pool has 64 slots at least.
@@ -118,8 +126,8 @@ export class FrameQueue {
   }
 
   /**
-   * Takes a slot for a frame of `length` bytes, for the caller to fill and to `append` at once (or to release to `pool`);
-   * answers its handle, or a `Reason` made negative.
+   * Takes a slot for a frame of `length` bytes, for the caller to fill and to `append` at once (or to release to
+   * `pool`); answers its handle, or a `Reason` made negative.
    */
   reserve(length: number): number {
     if (!this.pool.fits(length)) return -Reason.frameTooLong;
@@ -139,8 +147,9 @@ export class FrameQueue {
   }
 
   /**
-   * Moves up to `room` frames, from the front, into a pool, and their handles to the start of `burst`; answers how many.
-   * Frames that do not fit a slot, and those that found the pool empty, are counted as received drops and are gone.
+   * Moves up to `room` frames, from the front, into a pool, and their handles to the start of `burst`; answers how
+   * many. Frames that do not fit a slot, and those that found the pool empty, are counted as received drops and are
+   * gone.
    */
   pull(to: PacketPool, burst: Int32Array, room: number, counters: PortCounters): number {
     let taken = 0;

@@ -1,7 +1,8 @@
 /**
- * A VXLAN device for the flow-based way, as the kernel's `vxlan` device in its external mode: a port that encapsulates a
- * frame as its tunnel metadata say, and sends it over the UDP of an `IpHost`, which routes and resolves; what comes in
- * on its UDP port is checked and decapsulated, and carries metadata that tell where it came from. No group policy, no GPE.
+ * A VXLAN device for the flow-based way, as the kernel's `vxlan` device in its external mode: a port that encapsulates
+ * a frame as its tunnel metadata say, and sends it over the UDP of an `IpHost`, which routes and resolves; what comes
+ * in on its UDP port is checked and decapsulated, and carries metadata that tell where it came from. No group policy,
+ * no GPE.
  *
  * The outer source port is Open vSwitch's: `pool.hash` of the frame, scaled to the range that its native tunnels use.
  */
@@ -28,7 +29,10 @@ export interface VxlanDeviceOptions {
   host: IpHost;
   /** UDP port that it listens on, and sends to unless the metadata say otherwise; 1 to 65,535. Default 4789. */
   port?: number;
-  /** 68 to 65,517 bytes. Default 65,485, as Linux has it; what the host cannot send in one packet is dropped and counted. */
+  /**
+   * 68 to 65,517 bytes. Default 65,485, as Linux has it; what the host cannot send in one packet is dropped and
+   * counted.
+   */
   mtu?: number;
   /** The most frames that wait for the datapath, 1 to 65,536. Default 256. */
   queue?: number;
@@ -45,7 +49,9 @@ export function tunnelSourcePort(hash: number): number {
   return FIRST_SOURCE_PORT + Math.floor(((hash >>> 0) * (SOURCE_PORT_END - FIRST_SOURCE_PORT)) / 0x1_0000_0000);
 }
 
-/** Makes the device and binds its port. Throws `already-exists` when the host's port is bound, `closed`, `out-of-range`. */
+/**
+ * Makes the device and binds its port. Throws `already-exists` when the host's port is bound, `closed`, `out-of-range`.
+ */
 export function createVxlanDevice(options: VxlanDeviceOptions): VxlanDevice {
   const { host, name } = options;
   const mtu = checkMtu(options.mtu ?? 65_485);
@@ -68,7 +74,8 @@ export function createVxlanDevice(options: VxlanDeviceOptions): VxlanDevice {
     const first = handle * TUNNEL_WORDS;
     const isWide = (pool.extras[handle] & Extras.tunnelWide) !== 0;
     const isIpv4 = getWords(words, first + TunnelWord.ipv4Destination, ipv4Destination);
-    if (!isIpv4 && !(isWide && getWords(words, first + TunnelWord.ipv6Destination, ipv6Destination))) return Reason.noTunnelMetadata;
+    if (!isIpv4 && !(isWide && getWords(words, first + TunnelWord.ipv6Destination, ipv6Destination)))
+      return Reason.noTunnelMetadata;
     const source = isIpv4 ? ipv4Source : ipv6Source;
     const hasSource = getWords(words, first + (isIpv4 ? TunnelWord.ipv4Source : TunnelWord.ipv6Source), source);
     // A packet cannot leave from an address that nobody here has.
@@ -106,7 +113,11 @@ export function createVxlanDevice(options: VxlanDeviceOptions): VxlanDevice {
     const isIpv4 = datagram.sourceAddress.length === 4;
     words.fill(0, first, first + TUNNEL_WORDS);
     putWords(words, first + (isIpv4 ? TunnelWord.ipv4Source : TunnelWord.ipv6Source), datagram.sourceAddress);
-    putWords(words, first + (isIpv4 ? TunnelWord.ipv4Destination : TunnelWord.ipv6Destination), datagram.destinationAddress);
+    putWords(
+      words,
+      first + (isIpv4 ? TunnelWord.ipv4Destination : TunnelWord.ipv6Destination),
+      datagram.destinationAddress,
+    );
     words[first + TunnelWord.idLow] = vxlan.vni(payload, 0);
     const flags = TunnelFlag.key | (datagram.hasChecksum ? TunnelFlag.checksum : 0);
     words[first + TunnelWord.flagsTosTtl] = flags | (datagram.tos << 16) | (datagram.ttl << 24);

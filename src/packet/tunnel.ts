@@ -1,7 +1,7 @@
 /**
  * Tunnel metadata of a packet: where each value lies in `pool.tunnel`, and the same as a plain object for those who are
- * not in a hurry. A slot has `TUNNEL_WORDS` words, the words 12 to 29 of a flow key, in its layout: addresses, ports and
- * bytes lie as on the wire (a word is four wire bytes read little-endian), the two halves of the id are numbers.
+ * not in a hurry. A slot has `TUNNEL_WORDS` words, the words 12 to 29 of a flow key, in its layout: addresses, ports
+ * and bytes lie as on the wire (a word is four wire bytes read little-endian), the two halves of the id are numbers.
  *
  *     word  bytes                            word  bytes
  *       0   IPv4 source                        5   transport source · destination
@@ -10,8 +10,9 @@
  *       3   flags · 0 · tos · ttl             14   GBP id (2 bytes) · GBP flags · 0
  *       4   tunnel id, high half (number)     15   ERSPAN, GTP-U: 3 words, which no port fills
  *
- * `pool.extras` says what of it is valid: with `Extras.tunnel` alone the first four words, with `Extras.tunnelWide` all.
- * This file decides nothing about tunnels; which packet gets which metadata is the business of ports and of actions.
+ * `pool.extras` says what of it is valid: with `Extras.tunnel` alone the first four words, with `Extras.tunnelWide`
+ * all. This file decides nothing about tunnels; which packet gets which metadata is the business of ports and of
+ * actions.
  */
 import { formatIpv4, formatIpv6, parseIp } from '../util/address.js';
 import { swap16, swap32 } from '../util/bytes.js';
@@ -119,8 +120,8 @@ export function parseTunnel(pool: PacketPool, handle: PacketHandle): TunnelMetad
 }
 
 /**
- * Gives a packet tunnel metadata. Throws `bad-address` for addresses that are none, `out-of-range` for numbers that do not
- * fit, `bad-argument` when one address is IPv4 and the other IPv6; the packet is then as it was. Allocates.
+ * Gives a packet tunnel metadata. Throws `bad-address` for addresses that are none, `out-of-range` for numbers that do
+ * not fit, `bad-argument` when one address is IPv4 and the other IPv6; the packet is then as it was. Allocates.
  */
 export function writeTunnel(pool: PacketPool, handle: PacketHandle, metadata: TunnelMetadata): void {
   const words = new Int32Array(TUNNEL_WORDS);
@@ -128,7 +129,12 @@ export function writeTunnel(pool: PacketPool, handle: PacketHandle, metadata: Tu
   const destination = metadata.destination === undefined ? undefined : parseIp(metadata.destination);
   if (source !== undefined && destination !== undefined && source.length !== destination.length) {
     const given = `${metadata.source} and ${metadata.destination}`;
-    throw new MegaflowError('bad-argument', `tunnel addresses of two families: ${given}`, given, 'two addresses of one family');
+    throw new MegaflowError(
+      'bad-argument',
+      `tunnel addresses of two families: ${given}`,
+      given,
+      'two addresses of one family',
+    );
   }
   if (source !== undefined) putAddress(words, source, TunnelWord.ipv4Source, TunnelWord.ipv6Source);
   if (destination !== undefined) putAddress(words, destination, TunnelWord.ipv4Destination, TunnelWord.ipv6Destination);
@@ -161,7 +167,12 @@ function putAddress(words: Int32Array, address: Uint8Array, ipv4Word: number, ip
 function checkRange(name: string, value: number | undefined, most: number): number {
   if (value === undefined) return 0;
   if (!Number.isInteger(value) || value < 0 || value > most) {
-    throw new MegaflowError('out-of-range', `tunnel ${name} cannot be ${value}`, value, `a whole number from 0 to ${most}`);
+    throw new MegaflowError(
+      'out-of-range',
+      `tunnel ${name} cannot be ${value}`,
+      value,
+      `a whole number from 0 to ${most}`,
+    );
   }
   return value;
 }

@@ -29,25 +29,32 @@ function problemOf(run: () => unknown): { offset: number; message: string } {
 
 // One frame at 1700000000.123456 s, 20 bytes on the wire of which 16 were captured. The first is by hand from
 // draft-ietf-opsawg-pcap section 4 and 5; the second is what Wireshark's `editcap -F nsecpcap` 4.0.17 makes of it.
-const PCAP_LITTLE = 'd4c3b2a1 0200 0400 00000000 00000000 ffff0000 01000000 00f15365 40e20100 10000000 14000000' + toHex(frame);
-const PCAP_NANOSECONDS = '4d3cb2a1 0200 0400 00000000 00000000 ffff0000 01000000 00f15365 00ca5b07 10000000 14000000' + toHex(frame);
+const PCAP_LITTLE =
+  'd4c3b2a1 0200 0400 00000000 00000000 ffff0000 01000000 00f15365 40e20100 10000000 14000000' + toHex(frame);
+const PCAP_NANOSECONDS =
+  '4d3cb2a1 0200 0400 00000000 00000000 ffff0000 01000000 00f15365 00ca5b07 10000000 14000000' + toHex(frame);
 // By hand: the same fields, big-endian.
-const PCAP_BIG = 'a1b2c3d4 0002 0004 00000000 00000000 0000ffff 00000001 6553f100 0001e240 00000010 00000014' + toHex(frame);
-const PCAP_BIG_NANOSECONDS = 'a1b23c4d 0002 0004 00000000 00000000 0000ffff 00000001 6553f100 075bca00 00000010 00000014' + toHex(frame);
+const PCAP_BIG =
+  'a1b2c3d4 0002 0004 00000000 00000000 0000ffff 00000001 6553f100 0001e240 00000010 00000014' + toHex(frame);
+const PCAP_BIG_NANOSECONDS =
+  'a1b23c4d 0002 0004 00000000 00000000 0000ffff 00000001 6553f100 075bca00 00000010 00000014' + toHex(frame);
 
 // What `editcap -F pcapng -a 1:hello` of Wireshark 4.0.17 makes of PCAP_LITTLE, without its comment on the section.
 const PCAPNG_LITTLE =
   '0a0d0d0a 1c000000 4d3c2b1a 0100 0000 ffffffffffffffff 1c000000 ' +
   '01000000 14000000 0100 0000 ffff0000 14000000 ' +
-  `06000000 40000000 00000000 240a0600 40222018 10000000 14000000 ${toHex(frame)} 0100 0500 68656c6c6f000000 00000000 40000000`;
-// By hand from draft-ietf-opsawg-pcapng sections 4.1 to 4.4, big-endian: an interface `ens8` with nanoseconds (if_tsresol 9), one with
-// units of 2^-16 s that begin 100 s late (if_tsoffset), a block of an unknown type, packets with and without flags.
+  `06000000 40000000 00000000 240a0600 40222018 10000000 14000000 ${toHex(frame)} ` +
+  '0100 0500 68656c6c6f000000 00000000 40000000';
+// By hand from draft-ietf-opsawg-pcapng sections 4.1 to 4.4, big-endian: an interface `ens8` with nanoseconds
+// (if_tsresol 9), one with units of 2^-16 s that begin 100 s late (if_tsoffset), a block of an unknown type, packets
+// with and without flags.
 const PCAPNG_BIG =
   '0a0d0d0a 0000001c 1a2b3c4d 0001 0000 ffffffffffffffff 0000001c' +
   '00000001 00000028 0001 0000 00000040 0002 0004 656e7338 0009 0001 09000000 0000 0000 00000028' +
   '00000001 0000002c 0001 0000 00000000 0009 0001 90000000 000e 0008 0000000000000064 0000 0000 0000002c' +
   '00000bad 00000010 01020304 00000010' +
-  `00000006 0000003c 00000000 17979cfe 3d85ca00 00000010 00000014 ${toHex(frame)} 0002 0004 00000002 00000000 0000003c` +
+  `00000006 0000003c 00000000 17979cfe 3d85ca00 00000010 00000014 ${toHex(frame)} ` +
+  '0002 0004 00000002 00000000 0000003c' +
   '00000006 00000024 00000001 00000000 00038000 00000002 00000002 abcd0000 00000024' +
   '00000003 00000014 00000003 01020300 00000014' +
   '00000002 00000024 0001 ffff 00000000 00010000 00000001 00000001 ee000000 00000024';
@@ -56,7 +63,15 @@ describe('reading pcap', () => {
   it('works in both byte orders, with microseconds and nanoseconds', () => {
     for (const file of [PCAP_LITTLE, PCAP_BIG, PCAP_NANOSECONDS, PCAP_BIG_NANOSECONDS]) {
       expect(parseCapture(fromHex(file))).toEqual([
-        { frame, seconds: 1_700_000_000, nanoseconds: 123_456_000, originalLength: 20, linkType: 1, interface: 0, offset: 24 },
+        {
+          frame,
+          seconds: 1_700_000_000,
+          nanoseconds: 123_456_000,
+          originalLength: 20,
+          linkType: 1,
+          interface: 0,
+          offset: 24,
+        },
       ]);
     }
   });
@@ -73,11 +88,18 @@ describe('reading pcap', () => {
   it('says where a file is bad', () => {
     expect(problemOf(() => parseCapture(new Uint8Array(0)))).toMatchObject({ offset: 0 });
     expect(problemOf(() => parseCapture(fromHex('d4c3b2')))).toMatchObject({ offset: 0 });
-    expect(problemOf(() => parseCapture(fromHex('00000000')))).toMatchObject({ offset: 0, message: expect.stringContaining('0x00000000') });
+    expect(problemOf(() => parseCapture(fromHex('00000000')))).toMatchObject({
+      offset: 0,
+      message: expect.stringContaining('0x00000000'),
+    });
     // "Modified" pcap of old, with longer record headers.
     expect(problemOf(() => parseCapture(fromHex('34cdb2a1')))).toMatchObject({ offset: 0 });
-    expect(problemOf(() => parseCapture(fromHex(PCAP_LITTLE.replace('0200 0400', '0300 0400'))))).toMatchObject({ offset: 4 });
-    expect(problemOf(() => parseCapture(fromHex(PCAP_LITTLE.replace('10000000', '01000400'))))).toMatchObject({ offset: 32 });
+    expect(problemOf(() => parseCapture(fromHex(PCAP_LITTLE.replace('0200 0400', '0300 0400'))))).toMatchObject({
+      offset: 4,
+    });
+    expect(problemOf(() => parseCapture(fromHex(PCAP_LITTLE.replace('10000000', '01000400'))))).toMatchObject({
+      offset: 32,
+    });
     for (const cut of [1, 15, 16, 31]) {
       expect(problemOf(() => parseCapture(fromHex(PCAP_LITTLE).subarray(0, 56 - cut)))).toMatchObject({ offset: 24 });
     }
@@ -89,14 +111,30 @@ describe('reading pcap', () => {
 describe('reading pcapng', () => {
   it('works for what Wireshark writes', () => {
     expect(parseCapture(fromHex(PCAPNG_LITTLE))).toEqual([
-      { frame, seconds: 1_700_000_000, nanoseconds: 123_456_000, originalLength: 20, linkType: 1, interface: 0, comment: 'hello', offset: 48 },
+      {
+        frame,
+        seconds: 1_700_000_000,
+        nanoseconds: 123_456_000,
+        originalLength: 20,
+        linkType: 1,
+        interface: 0,
+        comment: 'hello',
+        offset: 48,
+      },
     ]);
   });
 
   it('works for big-endian files with interfaces, resolutions, and simple and old packet blocks', () => {
     const [enhanced, coarse, simple, old] = parseCapture(fromHex(PCAPNG_BIG));
     // 0x17979cfe3d85ca00 is 1700000000123456000.
-    expect(enhanced).toMatchObject({ frame, seconds: 1_700_000_000, nanoseconds: 123_456_000, interface: 0, interfaceName: 'ens8', direction: 'out' });
+    expect(enhanced).toMatchObject({
+      frame,
+      seconds: 1_700_000_000,
+      nanoseconds: 123_456_000,
+      interface: 0,
+      interfaceName: 'ens8',
+      direction: 'out',
+    });
     // 0x38000 / 2^16 is 3.5.
     expect(coarse).toMatchObject({ frame: fromHex('abcd'), seconds: 103, nanoseconds: 500_000_000, interface: 1 });
     expect(coarse).not.toHaveProperty('interfaceName');
@@ -116,7 +154,14 @@ describe('reading pcapng', () => {
   it('takes several sections, each with its own byte order and interfaces', () => {
     const file = concat(fromHex(PCAPNG_LITTLE), fromHex(PCAPNG_BIG), fromHex(PCAPNG_LITTLE));
     const found = parseCapture(file);
-    expect(found.map(({ interfaceName }) => interfaceName)).toEqual([undefined, 'ens8', undefined, 'ens8', undefined, undefined]);
+    expect(found.map(({ interfaceName }) => interfaceName)).toEqual([
+      undefined,
+      'ens8',
+      undefined,
+      'ens8',
+      undefined,
+      undefined,
+    ]);
     expect(found.at(-1)?.comment).toBe('hello');
   });
 
@@ -130,7 +175,9 @@ describe('reading pcapng', () => {
     expect(little((file) => file.replace('40000000', '04000001'))).toMatchObject({ offset: 52 });
     expect(little((file) => file.replace(/40000000$/, '44000000'))).toMatchObject({ offset: 108 });
     expect(little((file) => file.replace('40000000 00000000', '40000000 01000000'))).toMatchObject({ offset: 56 });
-    expect(little((file) => file.replace('10000000 14000000 ff', '25000000 14000000 ff'))).toMatchObject({ offset: 68 });
+    expect(little((file) => file.replace('10000000 14000000 ff', '25000000 14000000 ff'))).toMatchObject({
+      offset: 68,
+    });
     expect(little((file) => file.replace('0100 0500', '0100 0f00'))).toMatchObject({ offset: 92 });
     expect(little((file) => file.slice(0, -2))).toMatchObject({ offset: 48 });
     const simple = '0a0d0d0a 1c000000 4d3c2b1a 0100 0000 ffffffffffffffff 1c000000';
@@ -145,7 +192,9 @@ describe('reading pcapng', () => {
 
 describe('reading in pieces', () => {
   it('gives the same frames however the file is cut', () => {
-    for (const file of [PCAP_LITTLE + PCAP_LITTLE.replaceAll(' ', '').slice(48), PCAPNG_LITTLE + PCAPNG_BIG].map(fromHex)) {
+    for (const file of [PCAP_LITTLE + PCAP_LITTLE.replaceAll(' ', '').slice(48), PCAPNG_LITTLE + PCAPNG_BIG].map(
+      fromHex,
+    )) {
       const whole = parseCapture(file);
       for (const size of [1, 2, 3, 7, 16, 29, 64]) {
         const reader = createCaptureReader();
@@ -168,7 +217,8 @@ describe('reading in pieces', () => {
     const reader = createCaptureReader();
     const bad = fromHex('00000000 00000000 ffffffff 00000000');
     expect(reader.push(concat(fromHex(PCAP_LITTLE), bad))).toHaveLength(1);
-    for (const run of [() => reader.push(fromHex(PCAP_LITTLE)), () => reader.end()]) expect(problemOf(run)).toMatchObject({ offset: 64 });
+    for (const run of [() => reader.push(fromHex(PCAP_LITTLE)), () => reader.end()])
+      expect(problemOf(run)).toMatchObject({ offset: 64 });
   });
 
   it('ends in frames or in bad-capture for whatever comes', () => {
@@ -181,7 +231,8 @@ describe('reading in pieces', () => {
       try {
         parseCapture(random(3) === 0 ? file.subarray(0, random(file.length)) : file);
       } catch (error) {
-        if (!(error instanceof MegaflowError) || error.code !== 'bad-capture') throw new Error(`seed ${seed}, ${toHex(file)}`, { cause: error });
+        if (!(error instanceof MegaflowError) || error.code !== 'bad-capture')
+          throw new Error(`seed ${seed}, ${toHex(file)}`, { cause: error });
       }
     }
   });
@@ -204,7 +255,10 @@ describe('writing', () => {
     expect(make({})).toBe(toHex(fromHex(PCAP_LITTLE)));
     expect(make({ bigEndian: true })).toBe(toHex(fromHex(PCAP_BIG)));
     const exact = { ...one, nanoseconds: 123_456_000 };
-    for (const [bigEndian, file] of [[false, PCAP_NANOSECONDS], [true, PCAP_BIG_NANOSECONDS]] as const) {
+    for (const [bigEndian, file] of [
+      [false, PCAP_NANOSECONDS],
+      [true, PCAP_BIG_NANOSECONDS],
+    ] as const) {
       const writer = createPcapWriter({ snapLength: 65535, nanoseconds: true, bigEndian });
       expect(toHex(concat(writer.header, writer.write(exact)))).toBe(toHex(fromHex(file)));
     }
@@ -261,7 +315,9 @@ describe('writing', () => {
     const pcap = createPcapWriter({ snapLength: 10 });
     const pcapng = createPcapngWriter({ interfaces: [{}, { snapLength: 10 }] });
     for (const writer of [pcap, pcapng]) {
-      const [found] = parseCapture(concat(writer.header, writer.write({ frame, seconds: 1, nanoseconds: 0, interface: 1 })));
+      const [found] = parseCapture(
+        concat(writer.header, writer.write({ frame, seconds: 1, nanoseconds: 0, interface: 1 })),
+      );
       expect(found).toMatchObject({ frame: frame.subarray(0, 10), originalLength: 16 });
     }
   });
@@ -277,17 +333,27 @@ describe('writing', () => {
     ];
     for (const writer of writers) {
       for (const each of change) {
-        expect(() => writer.write({ frame, seconds: 0, nanoseconds: 0, ...each })).toThrow(expect.objectContaining({ code: 'out-of-range' }));
+        expect(() => writer.write({ frame, seconds: 0, nanoseconds: 0, ...each })).toThrow(
+          expect.objectContaining({ code: 'out-of-range' }),
+        );
       }
     }
-    expect(() => writers[0].write({ frame, seconds: 2 ** 32, nanoseconds: 0 })).toThrow(expect.objectContaining({ code: 'out-of-range' }));
-    expect(() => writers[1].write({ frame, seconds: 0, nanoseconds: 0, interface: 1 })).toThrow(expect.objectContaining({ code: 'out-of-range' }));
+    expect(() => writers[0].write({ frame, seconds: 2 ** 32, nanoseconds: 0 })).toThrow(
+      expect.objectContaining({ code: 'out-of-range' }),
+    );
+    expect(() => writers[1].write({ frame, seconds: 0, nanoseconds: 0, interface: 1 })).toThrow(
+      expect.objectContaining({ code: 'out-of-range' }),
+    );
     for (const options of [{ snapLength: 0 }, { snapLength: 262_145 }, { linkType: 65536 }]) {
       expect(() => createPcapWriter(options)).toThrow(expect.objectContaining({ code: 'out-of-range' }));
-      expect(() => createPcapngWriter({ interfaces: [options] })).toThrow(expect.objectContaining({ code: 'out-of-range' }));
+      expect(() => createPcapngWriter({ interfaces: [options] })).toThrow(
+        expect.objectContaining({ code: 'out-of-range' }),
+      );
     }
     expect(() => createPcapngWriter({ interfaces: [] })).toThrow(expect.objectContaining({ code: 'out-of-range' }));
-    expect(() => createPcapngWriter({ comment: 'x'.repeat(65536) })).toThrow(expect.objectContaining({ code: 'out-of-range' }));
+    expect(() => createPcapngWriter({ comment: 'x'.repeat(65536) })).toThrow(
+      expect.objectContaining({ code: 'out-of-range' }),
+    );
   });
 });
 
@@ -311,7 +377,13 @@ describe('capturing a port', () => {
     expect(near.wakes).toBe(1);
     expect(seen).toEqual([
       { frame: numbered(1), seconds: 1_700_000_001, nanoseconds: 500_000_000, originalLength: 60, direction: 'out' },
-      { frame: numbered(2, 100).subarray(0, 70), seconds: 1_700_000_001, nanoseconds: 500_000_000, originalLength: 100, direction: 'out' },
+      {
+        frame: numbered(2, 100).subarray(0, 70),
+        seconds: 1_700_000_001,
+        nanoseconds: 500_000_000,
+        originalLength: 100,
+        direction: 'out',
+      },
       { frame: numbered(3), seconds: 1_700_000_001, nanoseconds: 500_250_000, originalLength: 60, direction: 'in' },
     ]);
     expect([port.name, port.mtu, port.counters]).toEqual([left.name, left.mtu, left.counters]);

@@ -4,7 +4,10 @@ import type { TunnelMetadata } from '../../src/packet/tunnel.js';
 import { Reason } from '../../src/util/reason.js';
 import { attachBench, numbered } from './bench.js';
 
-function collect(): { sent: { frame: Uint8Array; tunnel?: TunnelMetadata }[]; send(frame: Uint8Array, tunnel?: TunnelMetadata): void } {
+function collect(): {
+  sent: { frame: Uint8Array; tunnel?: TunnelMetadata }[];
+  send(frame: Uint8Array, tunnel?: TunnelMetadata): void;
+} {
   const sent: { frame: Uint8Array; tunnel?: TunnelMetadata }[] = [];
   return { sent, send: (frame, tunnel) => void sent.push({ frame: frame.slice(), tunnel }) };
 }
@@ -64,7 +67,9 @@ describe('a port made of functions', () => {
     const bench = attachBench(port);
     expect(() => receive([1, 2] as unknown as Uint8Array)).toThrow(expect.objectContaining({ code: 'bad-argument' }));
     for (let round = 0; round < 100; round++) {
-      expect(() => receive(numbered(1), { destination: 'nowhere' })).toThrow(expect.objectContaining({ code: 'bad-address' }));
+      expect(() => receive(numbered(1), { destination: 'nowhere' })).toThrow(
+        expect.objectContaining({ code: 'bad-address' }),
+      );
     }
     expect(receive(numbered(1))).toBe(Reason.sound);
     expect(bench.receive()).toEqual([numbered(1)]);

@@ -56,7 +56,9 @@ describe('ping between two hosts on a link', () => {
   it('goes on over a line that loses, doubles, spoils and reorders, the same for the same seed', async () => {
     const run = async (seed: number): Promise<readonly string[]> => {
       const faults = { drop: 0.15, duplicate: 0.1, corrupt: 0.1, reorder: 0.1 };
-      const { clock, a, b } = connectHosts({ wrap: (port, clock) => faultPort(port, { seed, clock, in: faults, out: faults }) });
+      const { clock, a, b } = connectHosts({
+        wrap: (port, clock) => faultPort(port, { seed, clock, in: faults, out: faults }),
+      });
       const result = await settle(clock, a.ping('10.0.0.2', { count: 50, intervalMs: 100 }), 50);
       expect(result.transmitted).toBe(50);
       expect(result.received).toBeGreaterThan(15);
@@ -66,7 +68,8 @@ describe('ping between two hosts on a link', () => {
       expect(clock.pending).toBe(0);
       return result.lines;
     };
-    // With other seeds, 2 say, the bit that flips is one of a MAC in an ARP reply, which has no checksum: nobody is found then.
+    // With other seeds, 2 say, the bit that flips is one of a MAC in an ARP reply, which has no checksum: nobody is
+    // found then.
     const lines = await run(1);
     expect(await run(1)).toEqual(lines);
     expect(await run(3)).not.toEqual(lines);
@@ -79,7 +82,13 @@ describe('ping between two hosts on a link', () => {
     await expect(a.ping('10.0.0.255')).rejects.toMatchObject({ code: 'bad-argument' });
     await expect(a.ping('ff02::1')).rejects.toMatchObject({ code: 'bad-argument' });
     await expect(a.ping('10.0.0')).rejects.toMatchObject({ code: 'bad-address' });
-    for (const options of [{ count: 0 }, { intervalMs: -1 }, { payloadBytes: 65_001 }, { ttl: 0 }, { timeoutMs: NaN }]) {
+    for (const options of [
+      { count: 0 },
+      { intervalMs: -1 },
+      { payloadBytes: 65_001 },
+      { ttl: 0 },
+      { timeoutMs: NaN },
+    ]) {
       await expect(a.ping('10.0.0.2', options)).rejects.toMatchObject({ code: 'out-of-range' });
     }
     const alone = createIpHost({ name: 'c', mac: MAC_A, addresses: ['10.0.0.1/24'], clock: new ManualClock() });
@@ -137,7 +146,8 @@ describe('what ping prints', () => {
       send(_, _route, { identifier, sequence }) {
         const rtt = roundTrips[sequence - 1];
         if (rtt === undefined) return;
-        for (let copy = 0; copy <= duplicates; copy++) clock.after(rtt, () => pinger.accept(destination, identifier, sequence, 63, 64));
+        for (let copy = 0; copy <= duplicates; copy++)
+          clock.after(rtt, () => pinger.accept(destination, identifier, sequence, 63, 64));
       },
     });
     return (await settle(clock, pinger.ping(destination, route, { count: roundTrips.length }))).lines;
@@ -145,14 +155,21 @@ describe('what ping prints', () => {
 
   it('has three digits a time', async () => {
     const lines = await run([0.0123, 1.234, 12.34, 123.4]);
-    expect(lines.slice(1, 5).map((line) => line.split('ttl=63 ')[1])).toEqual(['time=0.012 ms', 'time=1.23 ms', 'time=12.3 ms', 'time=123 ms']);
+    expect(lines.slice(1, 5).map((line) => line.split('ttl=63 ')[1])).toEqual([
+      'time=0.012 ms',
+      'time=1.23 ms',
+      'time=12.3 ms',
+      'time=123 ms',
+    ]);
     // mean 34.247; squares' mean 3845.27 - 1172.83 = 2672.4, root 51.696
     expect(lines.at(-1)).toBe('rtt min/avg/max/mdev = 0.012/34.247/123.400/51.696 ms');
     expect(lines.at(-2)).toBe('4 packets transmitted, 4 received, 0% packet loss, time 3123ms');
   });
 
   it('tells what was lost, and what came twice', async () => {
-    expect((await run([1, undefined, 1])).at(-2)).toBe('3 packets transmitted, 2 received, 33.3333% packet loss, time 2001ms');
+    expect((await run([1, undefined, 1])).at(-2)).toBe(
+      '3 packets transmitted, 2 received, 33.3333% packet loss, time 2001ms',
+    );
     const lines = await run([1, 1], 1);
     expect(lines[2]).toBe('64 bytes from 10.0.0.2: icmp_seq=1 ttl=63 time=1.00 ms (DUP!)');
     expect(lines.at(-2)).toBe('2 packets transmitted, 2 received, +1 duplicates, 0% packet loss, time 1001ms');
@@ -167,7 +184,8 @@ describe('what ping prints', () => {
         pinger.accept(parseIp('10.0.0.3'), identifier, sequence, 64, 64);
         pinger.accept(destination, identifier + 1, sequence, 64, 64);
         pinger.accept(destination, identifier, sequence + 1, 64, 64);
-        if (sequence === 1) for (let copy = 0; copy < 1000; copy++) pinger.accept(destination, identifier, sequence, 64, 64);
+        if (sequence === 1)
+          for (let copy = 0; copy < 1000; copy++) pinger.accept(destination, identifier, sequence, 64, 64);
       },
     });
     const result = await settle(clock, pinger.ping(destination, route, { count: 2 }));

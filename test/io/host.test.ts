@@ -87,7 +87,10 @@ describe('ARP of a host', () => {
   it('follows a neighbour that moved, as a gratuitous ARP says', () => {
     const { host, exchange } = setUp();
     exchange(ethernet(BROADCAST), arpFrom());
-    exchange(ethernet(BROADCAST, 'aa:55:aa:55:00:09'), arpFrom({ senderMac: 'aa:55:aa:55:00:09', targetIp: '10.0.0.2' }));
+    exchange(
+      ethernet(BROADCAST, 'aa:55:aa:55:00:09'),
+      arpFrom({ senderMac: 'aa:55:aa:55:00:09', targetIp: '10.0.0.2' }),
+    );
     expect(host.neighbours).toEqual([{ address: '10.0.0.2', mac: 'aa:55:aa:55:00:09' }]);
   });
 
@@ -112,7 +115,13 @@ describe('ARP of a host', () => {
       const [[outer, request], ...rest] = bench.receive().map((frame) => dissect(frame));
       expect(rest).toEqual([]);
       expect(outer).toMatchObject({ destination: BROADCAST, source: MAC_A });
-      expect(request).toMatchObject({ operation: 1, senderMac: MAC_A, senderIp: '10.0.0.1', targetIp: '10.0.0.2', targetMac: '00:00:00:00:00:00' });
+      expect(request).toMatchObject({
+        operation: 1,
+        senderMac: MAC_A,
+        senderIp: '10.0.0.1',
+        targetIp: '10.0.0.2',
+        targetMac: '00:00:00:00:00:00',
+      });
       expect(host.neighbours).toEqual([{ address: '10.0.0.2', mac: undefined }]);
       clock.advance(1000);
     }
@@ -159,7 +168,8 @@ describe('ARP of a host', () => {
 
   it('keeps at most 1024 neighbours', () => {
     const { host, exchange } = setUp({ addresses: ['10.0.0.1/8'] });
-    for (let index = 0; index < 1100; index++) exchange(ethernet(BROADCAST), arpFrom({ senderIp: `10.1.${index >> 8}.${index & 255}` }));
+    for (let index = 0; index < 1100; index++)
+      exchange(ethernet(BROADCAST), arpFrom({ senderIp: `10.1.${index >> 8}.${index & 255}` }));
     expect(host.neighbours.length).toBe(1024);
     expect(host.neighbours[0].address).toBe(`10.1.0.${1100 - 1024}`);
   });
@@ -180,7 +190,8 @@ describe('ARP of a host', () => {
     send();
     expect(host.unsent[Reason.unresolved]).toBe(136);
     // Ten are answered: there is room for ten more.
-    for (let index = 0; index < 10; index++) exchange(ethernet(), arpFrom({ operation: 2, senderIp: `10.1.0.${index}` }));
+    for (let index = 0; index < 10; index++)
+      exchange(ethernet(), arpFrom({ operation: 2, senderIp: `10.1.0.${index}` }));
     for (let index = 0; index < 11; index++) {
       host.sendUdp({ destination: `10.2.0.${index}`, destinationPort: 5, sourcePort: 6, payload: Uint8Array.of(1) });
     }
@@ -193,7 +204,11 @@ describe('ARP of a host', () => {
 describe('neighbour discovery of a host', () => {
   it('is answered for its addresses, and teaches the asker', () => {
     const { host, exchange } = setUp();
-    const [[outer, ip, reply]] = exchange(ethernet(SOLICITED), fromB6({ destination: 'ff02::1:ff00:1', hopLimit: 255 }), solicitation());
+    const [[outer, ip, reply]] = exchange(
+      ethernet(SOLICITED),
+      fromB6({ destination: 'ff02::1:ff00:1', hopLimit: 255 }),
+      solicitation(),
+    );
     expect(outer).toMatchObject({ destination: MAC_B, source: MAC_A });
     expect(ip).toMatchObject({ source: 'fd00::1', destination: 'fd00::2', hopLimit: 255 });
     expect(reply).toMatchObject({
@@ -229,7 +244,9 @@ describe('neighbour discovery of a host', () => {
     expect(exchange(ethernet(), local, solicitation({ options: [longOption] }))).toEqual([]);
     expect(exchange(ethernet(), local, { type: 'icmpv6', icmpType: 134 })).toEqual([]);
     expect(exchange(ethernet(), local, solicitation({ checksum: 1 }))).toEqual([]);
-    expect(exchange(ethernet(), fromB6({ source: '::', hopLimit: 255 }), solicitation({ icmpType: 136, options: [] }))).toEqual([]);
+    expect(
+      exchange(ethernet(), fromB6({ source: '::', hopLimit: 255 }), solicitation({ icmpType: 136, options: [] })),
+    ).toEqual([]);
     expect(reasonCounts(host.refused)).toEqual({
       'bad-flags': 1,
       'not-for-us': 1,
@@ -247,9 +264,17 @@ describe('neighbour discovery of a host', () => {
     const [[outer, ip, request]] = bench.receive().map((frame) => dissect(frame));
     expect(outer).toMatchObject({ destination: '33:33:ff:00:00:02' });
     expect(ip).toMatchObject({ source: 'fd00::1', destination: 'ff02::1:ff00:2', hopLimit: 255 });
-    expect(request).toMatchObject({ icmpType: 135, target: 'fd00::2', options: [{ type: 'source-link-layer', mac: MAC_A }] });
+    expect(request).toMatchObject({
+      icmpType: 135,
+      target: 'fd00::2',
+      options: [{ type: 'source-link-layer', mac: MAC_A }],
+    });
     const advertise = (rest: number, mac: string): Layer[][] =>
-      exchange(ethernet(), fromB6({ hopLimit: 255 }), solicitation({ icmpType: 136, rest, target: 'fd00::2', options: [{ type: 'target-link-layer', mac }] }));
+      exchange(
+        ethernet(),
+        fromB6({ hopLimit: 255 }),
+        solicitation({ icmpType: 136, rest, target: 'fd00::2', options: [{ type: 'target-link-layer', mac }] }),
+      );
     expect(advertise(0x4000_0000, MAC_B)[0][3]).toEqual(payload(1));
     expect(clock.pending).toBe(0);
     advertise(0x4000_0000, 'aa:55:aa:55:00:09');
@@ -291,7 +316,10 @@ describe('echo of a host', () => {
     exchange(ethernet(BROADCAST), arpFrom());
     exchange(ethernet(SOLICITED), fromB6({ destination: 'ff02::1:ff00:1', hopLimit: 255 }), solicitation());
     for (let length = 0; length < 5; length++) {
-      for (const [ip, message, type] of [[fromB(), echo(), 0], [fromB6(), echo6(), 129]] as const) {
+      for (const [ip, message, type] of [
+        [fromB(), echo(), 0],
+        [fromB6(), echo6(), 129],
+      ] as const) {
         bench.send(buildFrame([ethernet(), ip, message, payload(...new Array(length).fill(0x81))]));
         const [frame] = bench.receive();
         // `buildFrame` computes the checksums that a layer leaves out.
@@ -313,7 +341,9 @@ describe('echo of a host', () => {
     const { host, exchange } = setUp();
     expect(exchange(ethernet(), fromB({ source: '192.0.2.1' }), echo())).toEqual([]);
     expect(exchange(ethernet(), fromB6({ source: '2001:db8::1' }), echo6())).toEqual([]);
-    expect(exchange(ethernet('33:33:00:00:00:01'), fromB6({ source: '2001:db8::1', destination: 'ff02::1' }), echo6())).toEqual([]);
+    expect(
+      exchange(ethernet('33:33:00:00:00:01'), fromB6({ source: '2001:db8::1', destination: 'ff02::1' }), echo6()),
+    ).toEqual([]);
     expect(host.unsent[Reason.noRoute]).toBe(3);
   });
 });
@@ -324,8 +354,19 @@ describe('UDP of a host', () => {
   it('reaches its listener, with what the headers say', () => {
     const { host, exchange } = setUp();
     const seen: object[] = [];
-    host.bind(2222, ({ payload, source, destination, sourcePort, destinationPort, tos, ttl, hasChecksum }) =>
-      void seen.push({ payload: [...payload], source, destination, sourcePort, destinationPort, tos, ttl, hasChecksum }),
+    host.bind(
+      2222,
+      ({ payload, source, destination, sourcePort, destinationPort, tos, ttl, hasChecksum }) =>
+        void seen.push({
+          payload: [...payload],
+          source,
+          destination,
+          sourcePort,
+          destinationPort,
+          tos,
+          ttl,
+          hasChecksum,
+        }),
     );
     exchange(ethernet(), fromB({ tos: 3, ttl: 9 }), datagram(), payload(1, 2));
     exchange(ethernet(), fromB(), datagram({ checksum: 0 }), payload(3));
@@ -385,7 +426,15 @@ describe('UDP of a host', () => {
     expect(ip).toMatchObject({ source: '10.0.0.1', tos: 0, ttl: 64, dontFragment: true, identification: 0 });
     expect(header).toMatchObject({ sourcePort: 7777, destinationPort: 5, length: 13 });
     expect(data).toEqual(payload(1, 2, 3, 4, 5));
-    socket.send({ destination: Uint8Array.of(10, 0, 0, 2), source: '10.0.0.7', tos: 0xb8, ttl: 1, dontFragment: false, checksum: false, ...to });
+    socket.send({
+      destination: Uint8Array.of(10, 0, 0, 2),
+      source: '10.0.0.7',
+      tos: 0xb8,
+      ttl: 1,
+      dontFragment: false,
+      checksum: false,
+      ...to,
+    });
     const [, ip2, header2] = sent();
     expect(ip2).toMatchObject({ source: '10.0.0.7', tos: 0xb8, ttl: 1, dontFragment: false });
     expect(header2).toMatchObject({ checksum: 0 });
@@ -465,7 +514,10 @@ describe('what a host refuses', () => {
       [[ethernet(), fromB(), { type: 'udp', sourcePort: 1, destinationPort: 2, checksum: 1 }], 'badChecksum'],
       [[ethernet(), fromB({ moreFragments: true }), echo()], 'fragmented'],
       [[ethernet(), fromB({ fragmentOffset: 8 }), payload(1, 2, 3, 4, 5, 6, 7, 8)], 'fragmented'],
-      [[ethernet(), fromB6({ extensions: [{ type: 'fragment', offset: 0, more: true, identification: 1 }] }), echo6()], 'fragmented'],
+      [
+        [ethernet(), fromB6({ extensions: [{ type: 'fragment', offset: 0, more: true, identification: 1 }] }), echo6()],
+        'fragmented',
+      ],
       [[ethernet(), fromB({ source: '10.0.0.1' }), echo()], 'badSource'],
       [[ethernet(), fromB({ source: '224.0.0.1' }), echo()], 'badSource'],
       [[ethernet(), fromB({ source: '255.255.255.255' }), echo()], 'badSource'],
@@ -583,7 +635,13 @@ describe('the place of a host', () => {
 
   it('is checked when it is made', () => {
     const make = (options: Partial<IpHostOptions>) => (): IpHost =>
-      createIpHost({ name: 'h', mac: MAC_A, addresses: ['10.0.0.1/24', 'fd00::1/64'], clock: new ManualClock(), ...options });
+      createIpHost({
+        name: 'h',
+        mac: MAC_A,
+        addresses: ['10.0.0.1/24', 'fd00::1/64'],
+        clock: new ManualClock(),
+        ...options,
+      });
     const cases: [Partial<IpHostOptions>, string][] = [
       [{ mac: 'x' }, 'bad-address'],
       [{ mac: '01:00:00:00:00:01' }, 'bad-config'],
@@ -598,7 +656,8 @@ describe('the place of a host', () => {
       [{ queue: 0 }, 'out-of-range'],
       [{ neighbourAgeMs: 0 }, 'out-of-range'],
     ];
-    for (const [options, code] of cases) expect(make(options), JSON.stringify(options)).toThrow(expect.objectContaining({ code }));
+    for (const [options, code] of cases)
+      expect(make(options), JSON.stringify(options)).toThrow(expect.objectContaining({ code }));
     const host = make({ gateways: ['10.0.0.2', 'fd00::2'] })();
     expect([host.mac, host.addresses]).toEqual([MAC_A, ['10.0.0.1', 'fd00::1']]);
   });

@@ -15,7 +15,12 @@ export interface Pair {
 
 /** `wrap` may put something between a host and its end of the link. */
 export function connectHosts(
-  options: { a?: Partial<IpHostOptions>; b?: Partial<IpHostOptions>; mtu?: number; wrap?(port: Port, clock: ManualClock): Port } = {},
+  options: {
+    a?: Partial<IpHostOptions>;
+    b?: Partial<IpHostOptions>;
+    mtu?: number;
+    wrap?(port: Port, clock: ManualClock): Port;
+  } = {},
 ): Pair {
   const clock = new ManualClock(1000);
   const mtu = options.mtu ?? 1500;

@@ -144,7 +144,11 @@ describe('a link', () => {
     for (let round = 0; round < 1000; round++) {
       // Three at a time in a ring of eight: its end lies within a burst sooner or later.
       a.send(numbered(round), numbered(round + 1), numbered(round + 2));
-      expect(b.receive().map((frame) => new DataView(frame.buffer).getUint32(14))).toEqual([round, round + 1, round + 2]);
+      expect(b.receive().map((frame) => new DataView(frame.buffer).getUint32(14))).toEqual([
+        round,
+        round + 1,
+        round + 2,
+      ]);
     }
     expect(left.counters.txPackets).toBe(3000);
     expect(reasonCounts(left.counters.txDrops)).toEqual({});

@@ -31,7 +31,11 @@ function setUp(options: { a?: Partial<IpHostOptions>; port?: number } = {}): Set
 describe('a VXLAN device', () => {
   it('carries frames to another one over IPv4', () => {
     const { clock, near, far, nearDevice, farDevice } = setUp();
-    near.sendWithTunnel(numbered(1, 1514), { destination: '10.0.0.2', id: 0x123456, tos: 0x28, ttl: 9, key: true, dontFragment: true }, 0x8000_0000);
+    near.sendWithTunnel(
+      numbered(1, 1514),
+      { destination: '10.0.0.2', id: 0x123456, tos: 0x28, ttl: 9, key: true, dontFragment: true },
+      0x8000_0000,
+    );
     clock.advance(1);
     expect(far.wakes).toBe(1);
     expect(far.receiveWithTunnel()).toEqual([
@@ -58,9 +62,24 @@ describe('a VXLAN device', () => {
   it('carries frames to another one over IPv6, with and without a UDP checksum', () => {
     const { clock, near, far } = setUp({ port: 4789 });
     for (const checksum of [true, false]) {
-      near.sendWithTunnel(numbered(1), { source: 'fd00::1', destination: 'fd00::2', id: 7, ttl: 64, key: true, checksum });
+      near.sendWithTunnel(numbered(1), {
+        source: 'fd00::1',
+        destination: 'fd00::2',
+        id: 7,
+        ttl: 64,
+        key: true,
+        checksum,
+      });
       clock.advance(1);
-      const tunnel: TunnelMetadata = { source: 'fd00::1', destination: 'fd00::2', id: 7, ttl: 64, key: true, sourcePort: 32768, destinationPort: 4789 };
+      const tunnel: TunnelMetadata = {
+        source: 'fd00::1',
+        destination: 'fd00::2',
+        id: 7,
+        ttl: 64,
+        key: true,
+        sourcePort: 32768,
+        destinationPort: 4789,
+      };
       if (checksum) tunnel.checksum = true;
       expect(far.receiveWithTunnel()).toEqual([{ frame: numbered(1), tunnel }]);
     }
@@ -72,7 +91,15 @@ describe('a VXLAN device', () => {
       const [source, destination] = round % 2 === 0 ? ['fd00::1', 'fd00::2'] : ['10.0.0.1', '10.0.0.2'];
       near.sendWithTunnel(numbered(round), { destination, id: round, ttl: 64, key: true });
       clock.advance(1);
-      const tunnel: TunnelMetadata = { source, destination, id: round, ttl: 64, key: true, sourcePort: 32768, destinationPort: 8472 };
+      const tunnel: TunnelMetadata = {
+        source,
+        destination,
+        id: round,
+        ttl: 64,
+        key: true,
+        sourcePort: 32768,
+        destinationPort: 8472,
+      };
       if (round === 0) delete tunnel.id;
       expect(far.receiveWithTunnel()).toEqual([{ frame: numbered(round), tunnel }]);
     }
@@ -98,8 +125,8 @@ describe('a VXLAN device', () => {
   });
 
   it('has the source ports of Open vSwitch', () => {
-    // Ports that Open vSwitch 3.1 was seen to choose. Its 5-tuple hash: addresses as their wire bytes read little-endian,
-    // protocol, the word of both ports; finished with 42.
+    // Ports that Open vSwitch 3.1 was seen to choose. Its 5-tuple hash: addresses as their wire bytes read
+    // little-endian, protocol, the word of both ports; finished with 42.
     const hash = (...words: number[]): number => hashFinish(words.reduce(hashAdd, 0), 42);
     // ICMP echo request and reply between 1.1.1.1 and 1.1.1.2: type and code take the places of the ports.
     expect(tunnelSourcePort(hash(0x01010101, 0x02010101, 1, 0x0800))).toBe(56566);
@@ -123,7 +150,11 @@ describe('a VXLAN device', () => {
     near.sendWithTunnel(numbered(1), { destination: '192.0.2.1' });
     near.sendWithTunnel(numbered(1), { source: '10.0.0.9', destination: '10.0.0.2' });
     near.sendWithTunnel(numbered(1, 1565), { destination: '10.0.0.2' });
-    expect(reasonCounts(nearDevice.counters.txDrops)).toEqual({ 'no-tunnel-metadata': 2, 'no-route': 2, 'mtu-exceeded': 1 });
+    expect(reasonCounts(nearDevice.counters.txDrops)).toEqual({
+      'no-tunnel-metadata': 2,
+      'no-route': 2,
+      'mtu-exceeded': 1,
+    });
     expect(nearDevice.counters.txPackets).toBe(0);
     const narrow = attachBench(createVxlanDevice({ name: 'x', host: a, port: 1, mtu: 100 }));
     narrow.sendWithTunnel(numbered(1, 115), { destination: '10.0.0.2' });
@@ -151,7 +182,12 @@ describe('a VXLAN device', () => {
       expect(near.port.counters.rxDrops[Reason[name]] - before, hex).toBe(1);
     }
     expect(near.receive()).toEqual([]);
-    b.sendUdp({ destination: '10.0.0.1', destinationPort: 8472, sourcePort: 1, payload: fromHex(`08000000 00000100 ${inner}`) });
+    b.sendUdp({
+      destination: '10.0.0.1',
+      destinationPort: 8472,
+      sourcePort: 1,
+      payload: fromHex(`08000000 00000100 ${inner}`),
+    });
     clock.advance(1);
     expect(near.receiveWithTunnel()).toMatchObject([{ frame: new Uint8Array(14), tunnel: { id: 1, checksum: true } }]);
     expect([farDevice.counters.rxPackets, far.wakes]).toEqual([0, 0]);
@@ -163,7 +199,8 @@ describe('a VXLAN device', () => {
     const device = createVxlanDevice({ name: 'v', host: pair.b, port: 8472, queue: 2 });
     const sender = attachBench(createVxlanDevice({ name: 'v', host: pair.a, port: 8472 }));
     const send = (count: number): void => {
-      for (let index = 0; index < count; index++) sender.sendWithTunnel(numbered(index), { destination: '10.0.0.2', ttl: 64 });
+      for (let index = 0; index < count; index++)
+        sender.sendWithTunnel(numbered(index), { destination: '10.0.0.2', ttl: 64 });
       pair.clock.advance(1);
     };
     send(1);
@@ -180,8 +217,12 @@ describe('a VXLAN device', () => {
 
   it('gives its port back, and leaves no timer', () => {
     const { clock, a, b, near, nearDevice, farDevice } = setUp();
-    expect(() => createVxlanDevice({ name: 'x', host: a, port: 8472 })).toThrow(expect.objectContaining({ code: 'already-exists' }));
-    expect(() => createVxlanDevice({ name: 'x', host: a, port: 0 })).toThrow(expect.objectContaining({ code: 'out-of-range' }));
+    expect(() => createVxlanDevice({ name: 'x', host: a, port: 8472 })).toThrow(
+      expect.objectContaining({ code: 'already-exists' }),
+    );
+    expect(() => createVxlanDevice({ name: 'x', host: a, port: 0 })).toThrow(
+      expect.objectContaining({ code: 'out-of-range' }),
+    );
     near.sendWithTunnel(numbered(1), { destination: '10.0.0.9' });
     nearDevice.close();
     createVxlanDevice({ name: 'x', host: a, port: 8472 })[Symbol.dispose]();

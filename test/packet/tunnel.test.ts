@@ -11,7 +11,15 @@ import {
   type TunnelMetadata,
 } from '../../src/packet/tunnel.js';
 
-const ipv4: TunnelMetadata = { source: '10.10.10.1', destination: '10.10.10.2', id: 0x1234, tos: 0x28, ttl: 64, key: true, dontFragment: true };
+const ipv4: TunnelMetadata = {
+  source: '10.10.10.1',
+  destination: '10.10.10.2',
+  id: 0x1234,
+  tos: 0x28,
+  ttl: 64,
+  key: true,
+  dontFragment: true,
+};
 const everything: TunnelMetadata = {
   source: 'fd00::1',
   destination: 'fd00::2',
