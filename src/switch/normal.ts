@@ -6,6 +6,7 @@ import { VLAN_PRESENT, getField, setExact, setField } from '../flow/fields.js';
 import type { Context } from './context.js';
 import { isMirrorOutput, type SwitchPort } from './model.js';
 import { output } from './output.js';
+import { hasPartialTag } from './translate.js';
 import { acceptsVid, includesVlan, readTags, translateInput, translateOutput, writeTags, type Tags } from './vlan.js';
 
 const ARP = 0x0806;
@@ -23,8 +24,7 @@ export function normal(ctx: Context): void {
     reporter?.report('no input bundle, dropping');
     return;
   }
-  const type = getField(flow, 'ethType');
-  if ((type === 0x8100 || type === 0x88a8) && (getField(flow, 'vlanTci') & VLAN_PRESENT) === 0) {
+  if (hasPartialTag(flow)) {
     reporter?.report('partial VLAN tag, dropping');
     return;
   }

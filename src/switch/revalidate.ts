@@ -9,7 +9,7 @@ import type { Datapath } from '../datapath/datapath.js';
 import { KEY_WORDS, type FlowWords } from '../flow/fields.js';
 import type { Effect, World } from './context.js';
 import type { SwitchPort } from './model.js';
-import { translate } from './translate.js';
+import { hasPartialTag, translate } from './translate.js';
 
 /** What the switch knows of a flow beside the datapath (Open vSwitch's udpif key). */
 export interface TrackedFlow {
@@ -143,7 +143,11 @@ export class Revalidator {
     if (usedMs < datapath.clock.now() - this.#idleMs) {
       this.#pushStatistics(flow, tracked, tracked.effects);
       this.#delete(flow, this.#idleMs === this.maxIdleMs ? 'idle' : 'evicted');
-    } else if (tracked.sequence === this.#sequence) this.#pushStatistics(flow, tracked, tracked.effects);
+    } else if (tracked.sequence === this.#sequence) {
+      // Open vSwitch fails to read back the key of a frame that ends inside its tag, when it first has statistics to push.
+      if (datapath.flowPackets(flow) > tracked.packets && hasPartialTag(datapath.flow(flow).key)) this.#delete(flow, 'stale');
+      else this.#pushStatistics(flow, tracked, tracked.effects);
+    }
     else this.#translateAgain(flow, tracked);
   }
 
@@ -151,7 +155,7 @@ export class Revalidator {
     const { datapath, world } = this.#host;
     const { key, mask } = datapath.flow(flow);
     const port = this.#host.portFor(key);
-    if (!port) {
+    if (!port || hasPartialTag(key)) {
       this.#delete(flow, 'stale');
       return;
     }

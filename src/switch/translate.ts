@@ -113,6 +113,12 @@ function unwrapLastClone(actions: Action[]): void {
   if (last?.type === 'clone') actions.splice(actions.length - 1, 1, ...last.actions);
 }
 
+/** Whether a frame ends inside its tag: the TPID is then its Ethernet type, and there is no TCI. */
+export function hasPartialTag(key: FlowWords): boolean {
+  const type = getField(key, 'ethType');
+  return (type === 0x8100 || type === 0x88a8) && (getField(key, 'vlanTci') & VLAN_PRESENT) === 0;
+}
+
 /** Clears what the packet does not have, and completes what the datapath always matches. */
 function finishMask(key: FlowWords, mask: FlowWords): void {
   if (getField(key, 'packetType') !== 0) {
@@ -123,7 +129,7 @@ function finishMask(key: FlowWords, mask: FlowWords): void {
   const protocol = getField(key, 'ipProto');
   if ((type === 0x0800 && protocol === 1) || (type === 0x86dd && protocol === 58)) mask[7] &= 0xff00_ff00;
   if (getField(key, 'ipFrag') & FRAG_LATER) mask[7] = 0;
-  if (getField(key, 'vlanTpid') === 0) {
+  if (getField(key, 'vlanTpid') === 0 && !hasPartialTag(key)) {
     setField(mask, 'vlanTpid', 0);
     setField(mask, 'vlanTci', 0);
   } else if (getField(mask, 'vlanTci') !== 0) setField(mask, 'vlanTci', getField(mask, 'vlanTci') | VLAN_PRESENT);

@@ -79,6 +79,19 @@ export function vlanRules(name: string, columns: VlanColumns): VlanRules {
   };
 }
 
+export function sameVlanRules(a: VlanRules, b: VlanRules): boolean {
+  const sameSet = (x: ReadonlySet<number> | undefined, y: ReadonlySet<number> | undefined): boolean =>
+    x === y || (x !== undefined && y !== undefined && x.size === y.size && [...x].every((vid) => y.has(vid)));
+  return (
+    a.mode === b.mode &&
+    a.vlan === b.vlan &&
+    a.serviceTpid === b.serviceTpid &&
+    a.priorityTags === b.priorityTags &&
+    sameSet(a.trunks, b.trunks) &&
+    sameSet(a.cvlans, b.cvlans)
+  );
+}
+
 /** The tags of a flow. */
 export function readTags(flow: FlowWords): Tags {
   const tags: Tags = { tpid: 0, vid: 0, priority: 0, innerTpid: 0, innerVid: 0, innerPriority: 0 };

@@ -31,7 +31,7 @@ import { LOCAL, findPort, type Bridge, type BridgeConfig, type PortConfig, type 
 import { tunnelAddress } from './native-tunnel.js';
 import { Revalidator, SWEEP_INTERVAL_MS, applyEffects, type RevalidatorOptions } from './revalidate.js';
 import { translate, type Translation } from './translate.js';
-import { vlanRules, type VlanColumns } from './vlan.js';
+import { sameVlanRules, vlanRules, type VlanColumns } from './vlan.js';
 
 export interface VSwitchOptions extends RevalidatorOptions, Pick<DatapathOptions, 'clock' | 'pool' | 'poolOptions' | 'exactMatchEntries' | 'vlanLimit' | 'seed'> {
   /**
@@ -296,8 +296,12 @@ export class VSwitch {
   setPort(name: string, columns: VlanColumns & { protected?: boolean }): void {
     const port = this.#port(name);
     const config: PortConfig = { ...port.config, ...columns, otherConfig: { ...port.config.otherConfig, ...columns.otherConfig } };
-    port.vlan = vlanRules(name, config);
-    port.protected = config.protected ?? false;
+    const vlan = vlanRules(name, config);
+    const isProtected = config.protected ?? false;
+    // What was learned there was learned under other rules.
+    if (!sameVlanRules(vlan, port.vlan) || isProtected !== port.protected) port.bridge.macTable.removePort(port);
+    port.vlan = vlan;
+    port.protected = isProtected;
     port.config = config;
     this.#invalidate();
   }
@@ -621,6 +625,17 @@ export class VSwitch {
       if (!this.#revalidator.sweeping) return;
       this.#revalidator.step(Infinity);
     }
+  }
+
+  /**
+   * Sweeps all flows now, whether it is due or not, and does what follows from it: tables then know of all packets so far
+   * (`ovs-appctl revalidator/wait`).
+   */
+  revalidate(): void {
+    this.run();
+    this.#revalidator.begin();
+    this.#revalidator.step(Infinity);
+    this.run();
   }
 
   #age(): void {
