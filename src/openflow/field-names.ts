@@ -82,7 +82,7 @@ add('tun_src', 'NXM_NX_TUN_IPV4_SRC', 32, 'ipv4', ['tunSrc'], { traits: 'mw' });
 add('tun_dst', 'NXM_NX_TUN_IPV4_DST', 32, 'ipv4', ['tunDst'], { traits: 'mw' });
 add('tun_ipv6_src', 'NXM_NX_TUN_IPV6_SRC', 128, 'ipv6', ['tunIpv6Src'], { traits: 'mw' });
 add('tun_ipv6_dst', 'NXM_NX_TUN_IPV6_DST', 128, 'ipv6', ['tunIpv6Dst'], { traits: 'mw' });
-add('tun_flags', 'NXM_NX_TUN_FLAGS', 16, 'tun_flags', [[null, 0, 15], ['tunFlags', 0, 1]], { traits: 'mw' });
+add('tun_flags', 'NXM_NX_TUN_FLAGS', 1, 'tun_flags', [['tunFlags', 0, 1]], { traits: 'mw' });
 add('tun_ttl', '', 8, 'decimal', ['tunTtl'], { traits: 'i' });
 add('tun_tos', '', 8, 'decimal', ['tunTos'], { traits: 'i' });
 add('tun_gbp_id', 'NXM_NX_TUN_GBP_ID', 16, 'decimal', ['tunGbpId'], { traits: 'mw' });

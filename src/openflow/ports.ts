@@ -3,6 +3,7 @@
  * ones of later versions (from 0xffffff00) are read as these.
  */
 import { refuse } from './text.js';
+import type { OpenFlowAction } from './types.js';
 
 /** The reserved port numbers. */
 export const OpenFlowPort = {
@@ -63,4 +64,24 @@ export function formatPort(number: number, ports: PortNames = {}): string {
   if (name === undefined) return String(number);
   // What could be taken for something else is put in quotes.
   return /^[a-zA-Z_][a-zA-Z0-9_.-]*$/.test(name) && !numbers.has(name.toUpperCase()) ? name : JSON.stringify(name);
+}
+
+/** The action that outputs to a port, reserved or not. */
+export function outputTo(port: number): OpenFlowAction {
+  switch (port) {
+    case OpenFlowPort.inPort:
+      return { type: 'in_port' };
+    case OpenFlowPort.normal:
+      return { type: 'normal' };
+    case OpenFlowPort.flood:
+      return { type: 'flood' };
+    case OpenFlowPort.all:
+      return { type: 'all' };
+    case OpenFlowPort.local:
+      return { type: 'local' };
+    case OpenFlowPort.controller:
+      return { type: 'controller', maxLength: 0xffff, reason: 'action', id: 0 };
+    default:
+      return { type: 'output', port };
+  }
 }

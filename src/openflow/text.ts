@@ -87,3 +87,18 @@ export function parseUnsigned64(text: string): bigint {
 export function formatHex(value: number | bigint): string {
   return value === 0 || value === 0n ? '0' : `0x${value.toString(16)}`;
 }
+
+/** The two sides of an arrow. */
+export function splitArrow(text: string): { source: string; targetText: string } {
+  const arrow = text.indexOf('->');
+  if (arrow < 0) refuse(`${text}: missing \`->'`, text, 'VALUE->FIELD');
+  const targetText = text.slice(arrow + 2).trim();
+  if (targetText === '') refuse(`${text}: missing field name following \`->'`, text, 'VALUE->FIELD');
+  return { source: text.slice(0, arrow).trim(), targetText };
+}
+
+/** A table number, as `ovs-ofctl` reads it; 255 stands for none in particular. */
+export function parseTable(text: string): number {
+  if (!/^\d+$/.test(text) || Number(text) > 255) refuse(`unknown table "${text}"`, text, 'a number from 0 to 254');
+  return Number(text);
+}

@@ -124,7 +124,8 @@ function parseFragment(text: string, field: OpenFlowField): MaskedValue {
   if (/^\d/.test(text)) return parseNumbers(text, field);
   const name = text.toLowerCase();
   if (Object.hasOwn(fragments, name)) return fragments[name];
-  return refuse(`${text}: unknown fragment type`, text, Object.keys(fragments).join(', '));
+  const valid = Object.keys(fragments).map((each) => `"${each}"`).join(', ');
+  return refuse(`${text}: unknown fragment type (valid types are ${valid})`, text, valid);
 }
 
 function parsePacketType(text: string): MaskedValue {
