@@ -172,7 +172,7 @@ export function createRareExtractor(pool: PacketPool, vlanLimit: number): RareEx
   }
 
   function icmpv6(keys: Int32Array, row: number, l4: number, end: number): number {
-    keys[row + 7] = 0;
+    keys[row + 7] = keys[row + 10] = 0;
     if (end - l4 < 8) return 0;
     const type = bytes[l4];
     keys[row + 7] = (type << 8) | (bytes[l4 + 1] << 24);
@@ -192,7 +192,11 @@ export function createRareExtractor(pool: PacketPool, vlanLimit: number): RareEx
           keys.fill(0, row + 39, row + 46);
           break;
         }
-        if (keys[row + 47] === 0) keys[row + 47] = type;
+        if (keys[row + 47] === 0) {
+          keys[row + 47] = type;
+          // Open vSwitch keeps it where TCP has its flags, and counts it as such.
+          keys[row + 10] = type << 8;
+        }
         const high = view.getUint16(at + 2, true);
         const low = view.getInt32(at + 4, true);
         if (high !== 0 || low !== 0) seen |= type;

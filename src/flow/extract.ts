@@ -117,6 +117,7 @@ export function createExtract(pool: PacketPool, options: ExtractOptions = {}): E
             } else if (protocol === 58) {
               groups |= rare.icmpv6(keys, row, l4, l4 + room);
               ports = keys[row + 7];
+              flags = keys[row + 10];
             }
           }
           if (mixed === 0) {

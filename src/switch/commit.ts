@@ -65,8 +65,10 @@ function commitFields(ctx: Context, attribute: SetAttribute, names: readonly Fie
     }
     value ??= new Int32Array(KEY_WORDS);
     mask ??= new Int32Array(KEY_WORDS);
-    copyField(value, flow, name);
     copyField(mask, wildcards, name);
+    eachWord(name, (word, bits) => {
+      value![word] |= flow[word] & wildcards[word] & bits;
+    });
     copyField(base, flow, name);
     whole &&= isAllOnes(mask, name);
   }

@@ -54,8 +54,8 @@ export interface Context {
   actions: Action[];
   /** The port the packet is on, in the bridge that it is in. */
   inPort: SwitchPort | undefined;
-  /** Destination of the tunnel it came through: it is not sent back there. Absent: it came through none. */
-  arrivedAt: string | undefined;
+  /** Destination of the tunnel it came through, `::` for none: it is not sent there again. */
+  arrivedAt: string;
   /** Whether tables may learn from this packet: false for revalidation and for what happens behind a tunnel header. */
   sideEffects: boolean;
   /** Effects to repeat with the flow's statistics; undefined: not collected. */

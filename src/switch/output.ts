@@ -50,12 +50,10 @@ export function output(ctx: Context, port: SwitchPort, last = false): void {
 function outputTunnel(ctx: Context, port: SwitchPort, datapathPort: number, last: boolean): void {
   // What the port sets in the tunnel metadata is not to be seen by anything that follows.
   const tunnel = ctx.flow.slice(12, 30);
-  const mark = getField(ctx.flow, 'skbMark');
   prepareTunnel(ctx, port);
-  if (ctx.arrivedAt !== undefined && remoteAddress(ctx.flow) === ctx.arrivedAt) {
+  if (remoteAddress(ctx.flow) === ctx.arrivedAt) {
+    // Open vSwitch leaves the metadata as the port has set them here, and what follows may see them.
     ctx.reporter?.report('Not tunneling to our own address');
-    ctx.flow.set(tunnel, 12);
-    setField(ctx.flow, 'skbMark', mark);
     return;
   }
   count(ctx, 'sent', port);

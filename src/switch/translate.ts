@@ -46,7 +46,7 @@ export function translate(world: World, port: SwitchPort, key: FlowWords, option
     wildcards,
     actions: [],
     inPort: port,
-    arrivedAt: tunnelled ? remoteAddress(flow) : undefined,
+    arrivedAt: remoteAddress(flow),
     sideEffects: options.sideEffects,
     effects: [],
     depth: options.depth ?? 0,

@@ -94,14 +94,12 @@ export class Router {
   }
 
   /**
-   * The route to `destination` for packets with `mark`; where the caller insists on a source address, it must be an address of
-   * ours, and is the one used.
+   * The route to `destination` for packets with `mark`; where the caller insists on a source address, a local route must lead to
+   * it, and it is the one used.
    */
   lookup(destination: Uint8Array, mark = 0, source?: Uint8Array): { device: string; source: Uint8Array; gateway: Uint8Array | undefined } | undefined {
-    if (source && !this.#isLocal(source)) return undefined;
-    const route = this.#routes.find(
-      (candidate) => candidate.mark === mark && inPrefix(destination, candidate.prefix, candidate.prefixLength),
-    );
+    if (source && !this.#find(source, mark)?.local) return undefined;
+    const route = this.#find(destination, mark);
     return route && { device: route.device, source: source ?? route.source, gateway: route.gateway };
   }
 
@@ -110,8 +108,8 @@ export class Router {
     return this.#routes;
   }
 
-  #isLocal(ip: Uint8Array): boolean {
-    return this.#addresses().some((address) => formatIp(address.ip) === formatIp(ip));
+  #find(ip: Uint8Array, mark: number): Route | undefined {
+    return this.#routes.find((route) => route.mark === mark && inPrefix(ip, route.prefix, route.prefixLength));
   }
 
   /** The address of `device` whose subnet contains `ip`, the longest prefix first. */
