@@ -102,7 +102,7 @@ function parseSetField(value: string, ports: PortNames): OpenFlowAction {
   const isTos = field.name === 'nw_tos' && (given & 3n) !== 0n;
   if (given >> BigInt(field.bits) !== 0n || isTos) refuse(`${source} is not a valid value for field ${targetText}`, value, `${field.bits} bits`);
   const mask = parsed.mask & ones(field.bits);
-  return { type: 'set_field', field, value: given & mask, mask };
+  return { type: 'set_field', field, value: given, mask };
 }
 
 function parseLoad(value: string): OpenFlowAction {

@@ -39,7 +39,8 @@ export function formatMatch({ key, mask }: OpenFlowMatch, format: MatchFormat = 
   const decimal = (label: string, name: FieldName): void => {
     const bits = wildcard(name);
     if (bits === 0) return;
-    put(bits === 2 ** fields[name].bits - 1 ? `${label}=${value(name)}` : `${label}=${formatHex(value(name))}/${formatHex(bits)}`);
+    // Here, and only here, a zero is hexadecimal too.
+    put(`${label}=${bits === 2 ** fields[name].bits - 1 ? value(name) : `0x${value(name).toString(16)}/0x${bits.toString(16)}`}`);
   };
   const ethernet = (label: string, name: FieldName): void => {
     if (!anyBit(mask, name)) return;
@@ -78,7 +79,7 @@ export function formatMatch({ key, mask }: OpenFlowMatch, format: MatchFormat = 
   if (anyBit(mask, 'ctLabel')) {
     const bits = bytesToBigint(getBytes(mask, 'ctLabel'));
     const label = bytesToBigint(getBytes(key, 'ctLabel')) & bits;
-    put(`ct_label=0x${label.toString(16)}${bits === ones(128) ? '' : `/0x${bits.toString(16)}`}`);
+    put(`ct_label=${formatHex(label)}${bits === ones(128) ? '' : `/${formatHex(bits)}`}`);
   }
   ipv4('ct_nw_src', 'ctIpv4Src');
   ipv6('ct_ipv6_src', 'ctIpv6Src');
@@ -161,7 +162,10 @@ export function formatMatch({ key, mask }: OpenFlowMatch, format: MatchFormat = 
     ipv4('arp_spa', 'ipv4Src');
     ipv4('arp_tpa', 'ipv4Dst');
   } else if (ethType === 0x894f) {
-    decimal('nsh_flags', 'nshFlags');
+    const two = (number: number): string => `0x${number.toString(16).padStart(2, '0')}`;
+    const flagBits = wildcard('nshFlags');
+    if (flagBits === 0xff) put(`nsh_flags=${value('nshFlags')}`);
+    else if (flagBits !== 0) put(`nsh_flags=${two(value('nshFlags'))}/${two(flagBits)}`);
     decimal('nsh_ttl', 'nshTtl');
     decimal('nsh_mdtype', 'nshMdtype');
     decimal('nsh_np', 'nshNp');

@@ -1,7 +1,7 @@
 /**
  * Flows as `ovs-ofctl` takes them: `table=1,priority=10,tcp,nw_dst=10.0.0.0/8,tp_dst=80,actions=mod_dl_dst:…,output:2`.
  */
-import { getField, setField, type FlowWords } from '../flow/fields.js';
+import { FRAG_LATER, anyBit, getField, setField, type FlowWords } from '../flow/fields.js';
 import { parseGroupId, parseOpenFlowActions } from './action-parse.js';
 import { checkActions } from './check.js';
 import { fieldOfName } from './field-names.js';
@@ -40,6 +40,8 @@ export interface FlowMod {
 /** Keys of a flow dump, which are read over. */
 const ignored: ReadonlySet<string> = new Set(['duration', 'n_packets', 'n_bytes', 'idle_age', 'hard_age']);
 const flags: ReadonlySet<string> = new Set(['send_flow_rem', 'check_overlap', 'reset_counts', 'no_packet_counts', 'no_byte_counts']);
+
+const transport = ['tpSrc', 'tpDst', 'tcpFlags', 'ndTarget', 'ndReserved', 'ndOptionsType'] as const;
 
 /** The text before and behind `actions=`. */
 function splitActions(text: string): { before: string; actions: string } {
@@ -109,6 +111,10 @@ export function parseFlowMod(text: string, command: FlowCommand = 'add', ports: 
     checkActions(mod.actions, match, mod.table ?? 0);
   }
   normalizeMatch(match);
+  const isLater = (getField(match.key, 'ipFrag') & FRAG_LATER) !== 0;
+  if (isLater && transport.some((name) => anyBit(match.mask, name))) {
+    refuse('a later fragment has no transport fields (OFPBMC_BAD_PREREQ)', text, 'transport fields without nw_frag=later');
+  }
   return mod;
 }
 

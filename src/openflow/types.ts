@@ -27,7 +27,7 @@ export type OpenFlowAction =
   | { readonly type: 'resubmit'; readonly port: number | null; readonly table: number | null }
   /** Looks again in a later table; the last action. Rules of a table hold a `resubmit` in its place. */
   | { readonly type: 'goto_table'; readonly table: number }
-  /** Writes the bits of `mask`; both as wide as the field. Rules of a table hold `load` and `mod_` in its place. */
+  /** Writes the bits of `mask`; both are as wide as the field, and bits of `value` outside `mask` do not matter. Rules of a table hold `load` and `mod_` in its place. */
   | { readonly type: 'set_field'; readonly field: OpenFlowField; readonly value: bigint; readonly mask: bigint }
   | { readonly type: 'load'; readonly value: bigint; readonly target: Subfield }
   /** Source and target are of one width. */

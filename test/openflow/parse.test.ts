@@ -43,6 +43,13 @@ describe('parseFlowMod', () => {
     expect([error.code, error.message]).toEqual(['bad-flow-text', message]);
   });
 
+  it('refuses transport fields of later fragments, which have none', () => {
+    for (const text of ['tcp,nw_frag=later,tp_dst=80,actions=1', 'icmp,nw_frag=later,icmp_type=8,actions=1']) {
+      expect(refusalOf(() => parseFlowMod(text)).message).toContain('OFPBMC_BAD_PREREQ');
+    }
+    expect(brief(line('tcp,nw_frag=later,actions=1'))).toBe('tcp,nw_frag=later actions=output:1');
+  });
+
   it('says which actions it does not know', () => {
     expect(refusalOf(() => parseFlowMod('actions=ct(commit)')).code).toBe('unsupported-action');
     expect(refusalOf(() => parseFlowMod('actions=write_actions(output:1)')).code).toBe('unsupported-action');

@@ -37,7 +37,7 @@ const ip: readonly Item[] = [
   (random) => `nw_tos=${random.below(64) * 4}`,
   (random) => `nw_ecn=${random.below(4)}`,
   (random) => `nw_ttl=${random.below(256)}`,
-  (random) => `nw_frag=${random.pick(['no', 'yes', 'first', 'later', 'not_later'])}`,
+  (random) => `nw_frag=${random.pick(['no', 'yes', 'first', 'not_later'])}`,
 ];
 const v4: readonly Item[] = [...ip, (random) => `nw_src=${address4(random)}`, (random) => `nw_dst=${address4(random)}`];
 const v6: readonly Item[] = [...ip, (random) => `ipv6_src=${address6(random)}`, (random) => `ipv6_dst=${address6(random)}`, (random) => `ipv6_label=${hex(random, 20)}`];

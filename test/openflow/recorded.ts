@@ -231,6 +231,12 @@ export const recordedFlows: readonly (readonly [given: string, printed: string])
   ['actions=learn(NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[],load:0x5->NXM_NX_REG0[0..3])', 'actions=learn(table=1,NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[],load:0x5->NXM_NX_REG0[0..3])'],
   ['actions=learn(eth_type=0x806,arp_op=2,arp_spa=1.2.3.4,reg0=0)', 'actions=learn(table=1,eth_type=0x806,arp_op=2,arp_spa=1.2.3.4,reg0=0)'],
   ['actions=move:reg0->eth_src[0..31],move:xreg0->tun_id', 'actions=move:NXM_NX_REG0[]->NXM_OF_ETH_SRC[0..31],move:OXM_OF_PKT_REG0[]->NXM_NX_TUN_ID[]'],
+  ['dl_type=0x894f,nsh_flags=3/1,nsh_mdtype=2,nsh_c1=3 actions=1', 'dl_type=0x894f,nsh_flags=0x01/0x01,nsh_mdtype=2 actions=output:1'],
+  ['tcp,tp_src=0/0xff00,nw_src=0.0.0.0/1 actions=1', 'tcp,nw_src=0.0.0.0/1,tp_src=0x0/0xff00 actions=output:1'],
+  ['ct_label=0/1 actions=1', 'ct_label=0/0x1 actions=output:1'],
+  ['tun_erspan_ver=1/3,tun_gbp_flags=0/1 actions=1', 'tun_gbp_flags=0,tun_erspan_ver=1 actions=output:1'],
+  ['reg0=0/1,tun_id=0/1,metadata=0 actions=1', 'reg0=0/0x1,tun_id=0/0x1,metadata=0 actions=output:1'],
+  ['actions=set_field:1:2:3:4:5:6/ff:0:0:0:0:0->eth_src', 'actions=mod_dl_src:01:02:03:04:05:06'],
 ];
 
 /** Given, refused with. */
