@@ -261,7 +261,7 @@ export class Datapath {
     return this.#flows.insert(key, mask, actions);
   }
 
-  /** Changes what a flow does; its counters and its mask stay. */
+  /** Changes what a flow does; its counters and its mask stay. Throws `not-found`, `unsupported-action`. */
   modifyFlow(flow: number, actions: readonly Action[]): void {
     this.#flows.modify(flow, actions);
   }
@@ -272,6 +272,11 @@ export class Datapath {
 
   deleteAllFlows(): void {
     for (const flow of this.flowNumbers()) this.#flows.remove(flow);
+  }
+
+  /** The flow that a packet with this key would hit, -1 for none. Where flows overlap it is the one of the mask that came first. */
+  lookupFlow(key: FlowWords): number {
+    return this.#engine.lookupFlow(key);
   }
 
   /** The flow with this mask and, under it, this key; -1 when there is none. */
@@ -365,6 +370,7 @@ interface Engine {
   receive(port: DatapathPort, count: number): void;
   executeOne(packet: number, program: FlowTable['programs'][number]): void;
   keyOf(packet: number): FlowWords;
+  lookupFlow(key: FlowWords): number;
   flush(): void;
 }
 
@@ -503,6 +509,11 @@ function createEngine(
     return key;
   }
 
+  const single = { hashes: new Int32Array(1), flows: new Int32Array(1) };
+  function lookupFlow(key: FlowWords): number {
+    return classifier.lookupRow(key, single.hashes, 0, single.flows) ? single.flows[0] : -1;
+  }
+
   /** Sends what is queued and releases what is held, whatever happened. */
   function finish(): void {
     depth = 0;
@@ -605,8 +616,8 @@ function createEngine(
     else if (table.size >= datapath.flowLimit) lookups.lost++;
     else {
       lookups.missed++;
-      // The execution just before may have gone through the datapath again and installed it.
-      if (classifier.find(key, decision.mask) >= 0) return;
+      // The execution just before may have gone through the datapath again and installed what serves this packet.
+      if (lookupFlow(key) >= 0) return;
       const flow = table.insert(key, decision.mask, decision.install ?? decision.actions);
       decision.installed?.(flow);
     }
@@ -639,5 +650,5 @@ function createEngine(
     port.port?.send(queue, fit);
   }
 
-  return { burst, lookups, receive, executeOne, keyOf, flush };
+  return { burst, lookups, receive, executeOne, keyOf, lookupFlow, flush };
 }

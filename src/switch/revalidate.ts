@@ -19,6 +19,8 @@ export interface TrackedFlow {
   packets: number;
   bytes: number;
   effects: readonly Effect[];
+  /** What the flow is taken to do, as text. */
+  actions: string;
 }
 
 export interface RevalidatorHost {
@@ -81,7 +83,7 @@ export class Revalidator {
 
   /** Begins to look after a flow that an upcall installed. */
   track(flow: number, sequence: number, effects: readonly Effect[]): void {
-    this.#tracked[flow] = { sequence, createdMs: this.#host.datapath.clock.now(), packets: 0, bytes: 0, effects };
+    this.#tracked[flow] = { sequence, createdMs: this.#host.datapath.clock.now(), packets: 0, bytes: 0, effects, actions: this.#host.datapath.flowActionsText(flow) };
   }
 
   forget(flow: number): void {
@@ -168,7 +170,13 @@ export class Revalidator {
       return;
     }
     this.#pushStatistics(flow, tracked, fresh.effects);
-    if (formatActions(fresh.actions) !== datapath.flowActionsText(flow)) datapath.modifyFlow(flow, fresh.actions);
+    const text = formatActions(fresh.actions);
+    if (text !== tracked.actions) {
+      tracked.actions = text;
+      // Open vSwitch 3.1 changes the flow that it finds by the key, which is another one where flows overlap.
+      const found = datapath.lookupFlow(key);
+      datapath.modifyFlow(found < 0 ? flow : found, fresh.actions);
+    }
     tracked.effects = fresh.effects;
     tracked.sequence = sequence;
   }
