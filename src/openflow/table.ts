@@ -121,7 +121,6 @@ export function createFlowTables(): FlowTables {
   /** What was learned goes with the last rule that taught it. */
   function removeLearned(dead: readonly string[]): void {
     for (const name of dead) {
-      if (references.has(name)) continue;
       const [table, cookie] = name.split(' ');
       for (const rule of [...rules(Number(table))]) if (rule.isInstalled && rule.cookie === BigInt(cookie)) remove(rule);
     }

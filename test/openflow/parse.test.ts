@@ -78,7 +78,7 @@ describe('parseFlowMod', () => {
 
   it('reads what it prints as the same, at random', () => {
     const random = createRandom(21);
-    for (let round = 0; round < 2000; round++) {
+    for (let round = 0; round < 1000; round++) {
       const text = randomFlowText(random);
       const first = line(text);
       expect(line(first), text).toBe(first);
@@ -88,7 +88,7 @@ describe('parseFlowMod', () => {
   it('answers nonsense with a MegaflowError or a flow, never otherwise', () => {
     const random = createRandom(22);
     let refused = 0;
-    for (let round = 0; round < 20_000; round++) {
+    for (let round = 0; round < 6000; round++) {
       const text = randomNonsense(random);
       for (const parse of [
         () => line(text),
@@ -104,7 +104,7 @@ describe('parseFlowMod', () => {
         }
       }
     }
-    expect(refused).toBeGreaterThan(40_000);
+    expect(refused).toBeGreaterThan(12_000);
   });
 });
 
