@@ -3,13 +3,14 @@
 //     npm run --silent example -- decode-pcap FILE
 //
 // Ends with 1 when the file cannot be read to its end, with 2 when it is not called like that.
+//
+// @ts-check
 import { closeSync, openSync, readSync } from 'node:fs';
 import {
   buildFrame,
   createCaptureReader,
   dissect,
   LINK_TYPE_ETHERNET,
-  MegaflowError,
   printFrame,
   reasonName,
 } from 'megaflow';
@@ -20,26 +21,36 @@ if (file === undefined || rest.length > 0) {
   process.exit(2);
 }
 
-/** Layers whose checksum is not what `buildFrame` computes when it is left out, and headers that were refused. */
+/**
+ * Layers whose checksum is not what `buildFrame` computes when it is left out, and headers that were refused.
+ * @param {Uint8Array} frame
+ */
 function findProblems(frame) {
   const layers = dissect(frame);
+  /** @type {string[]} */
   const problems = [];
   layers.forEach((layer, index) => {
     if (layer.type === 'payload' && layer.reason) problems.push(reasonName(layer.reason));
-    if (layer.checksum === undefined) return;
+    if (!('checksum' in layer) || layer.checksum === undefined) return;
     if (layer.type === 'udp' && layer.checksum === 0) {
       // None was computed, which IPv6 allows tunnels only (RFC 6935).
       const isTunnel = layers[index + 1]?.type === 'vxlan';
       if (layers[index - 1].type === 'ipv6' && !isTunnel) problems.push('udp without a checksum');
       return;
     }
-    const corrected = layers.with(index, { ...layer, checksum: undefined });
-    if (dissect(buildFrame(corrected))[index].checksum !== layer.checksum) problems.push(`${layer.type} bad-checksum`);
+    const built = buildFrame(layers.map((other) => (other === layer ? { ...layer, checksum: undefined } : other)));
+    const corrected = dissect(built)[index];
+    if (!('checksum' in corrected) || corrected.checksum !== layer.checksum) {
+      problems.push(`${layer.type} bad-checksum`);
+    }
   });
   return problems;
 }
 
-/** `22:13:20` of seconds since 1970 (UTC). Files may hold any number; what `Date` refuses must not end the program. */
+/**
+ * `22:13:20` of seconds since 1970 (UTC). Files may hold any number; what `Date` refuses must not end the program.
+ * @param {number} seconds
+ */
 function timeOfDay(seconds) {
   const ofDay = ((seconds % 86400) + 86400) % 86400;
   return [ofDay / 3600, (ofDay / 60) % 60, ofDay % 60]
@@ -50,6 +61,7 @@ function timeOfDay(seconds) {
 let count = 0;
 let wrong = 0;
 
+/** @param {import('megaflow').CapturedFrame} captured */
 function printCaptured({ frame, seconds, nanoseconds, originalLength, linkType, interfaceName }) {
   count++;
   const time = `${timeOfDay(seconds)}.${String(nanoseconds).padStart(9, '0')}`;
@@ -81,7 +93,7 @@ try {
   console.error(`${count} frames, ${wrong} with something wrong`);
 } catch (error) {
   // What is wrong with the file is told in a line; anything else is a fault of this program.
-  if (!(error instanceof MegaflowError) && error.code === undefined) throw error;
+  if (!(error instanceof Error) || !('code' in error)) throw error;
   console.error(`${file}: ${error.message}`);
   process.exitCode = 1;
 }

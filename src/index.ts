@@ -24,8 +24,9 @@ export { printFrame } from './wire/print.js';
 
 export { BURST, Extras, PacketPool, TUNNEL_WORDS, type PacketHandle, type PoolOptions } from './packet/pool.js';
 export { Packet } from './packet/packet.js';
-export { buildFrame, type Layer } from './packet/build.js';
+export { buildFrame, type Layer, type Padding, type Payload } from './packet/build.js';
 export { dissect } from './packet/dissect.js';
+export { parseTunnel, writeTunnel, type TunnelMetadata } from './packet/tunnel.js';
 
 export {
   FLOW_WORDS,
@@ -43,15 +44,49 @@ export {
   type FieldPlace,
   type FlowWords,
 } from './flow/fields.js';
-export { createMatch, matches, type FlowMatch } from './flow/match.js';
+export type { ExtractOptions } from './flow/extract.js';
+export { createMatch, matches, type FlowMatch, type GeneveOption } from './flow/match.js';
 export { formatFlow } from './flow/text-format.js';
 export { parseFlow } from './flow/text-parse.js';
 
 export { PortCounters, type Port, type PortHost } from './io/port.js';
 export { createIdlePort } from './io/idle-port.js';
 export { createFunctionPort, type FunctionPort, type FunctionPortOptions } from './io/function-port.js';
+export { createLink, type LinkEnd, type LinkOptions } from './io/link.js';
+export { createIpHost, type HostNeighbour, type IpHost, type IpHostOptions } from './io/host.js';
+export type { PingOptions, PingReply, PingResult } from './io/host-ping.js';
+export { ReceivedDatagram, type Datagram, type UdpHandler, type UdpListenerOptions, type UdpSocket } from './io/host-udp.js';
+export { createVxlanDevice, tunnelSourcePort, type VxlanDevice, type VxlanDeviceOptions } from './io/vxlan-device.js';
+export {
+  faultPort,
+  type FaultCounts,
+  type FaultOptions,
+  type FaultPort,
+  type FaultProbabilities,
+} from './io/fault.js';
+export {
+  LINK_TYPE_ETHERNET,
+  capturePort,
+  type CaptureDirection,
+  type CapturePortOptions,
+  type CaptureSink,
+  type CaptureWriter,
+  type CapturedFrame,
+  type FrameToCapture,
+} from './io/capture.js';
+export { createPcapWriter, type PcapOptions } from './io/pcap.js';
+export { createPcapngWriter, type PcapngInterface, type PcapngOptions } from './io/pcapng.js';
+export { createCaptureReader, parseCapture, type CaptureReader } from './io/capture-reader.js';
 
-export type { Action } from './action/types.js';
+export type {
+  Action,
+  ConntrackAction,
+  FieldSetting,
+  NatRange,
+  NshHeader,
+  SetAttribute,
+  TunnelHeader,
+} from './action/types.js';
 export { formatActions } from './action/text-format.js';
 export { parseActions } from './action/text-parse.js';
 
@@ -59,6 +94,7 @@ export {
   Datapath,
   type DatapathOptions,
   type DatapathStatistics,
+  type DropListener,
   type FlowInfo,
   type Upcall,
   type UpcallHandler,
@@ -66,8 +102,19 @@ export {
 export { formatFlowInfo, type DumpOptions } from './datapath/dump.js';
 export type { DatapathPort } from './datapath/ports.js';
 
+export type { Listener, ListenerTable } from './tunnel/listeners.js';
+export type { Neighbour, NeighbourTable } from './tunnel/neighbours.js';
+export type { TunnelAddress, TunnelConfig } from './tunnel/options.js';
+export type { TunnelPort } from './tunnel/ports.js';
+export type { DeviceAddress, Route, Router } from './tunnel/router.js';
+
 export { VSwitch, type SwitchCounters, type SwitchEvents, type VSwitchOptions } from './switch/vswitch.js';
-export type { BridgeConfig, MirrorConfig, PortConfig } from './switch/model.js';
+export type { RevalidatorOptions } from './switch/revalidate.js';
+export type { Bridge, BridgeConfig, InterfaceType, Mirror, MirrorConfig, PortConfig, SwitchPort } from './switch/model.js';
+export type { MacEntry, MacTable, MacTableStatistics } from './switch/mac-table.js';
+export type { VlanColumns, VlanMode, VlanRules } from './switch/vlan.js';
+export type { Effect } from './switch/context.js';
+export type { Translation } from './switch/translate.js';
 
 export { appctl, dumpFlows, flushFdb, setNeighbour, showDatapath, showFdb, showNeighbours, showRoutes } from './control/appctl.js';
 export { createSwitch, type SwitchConfig, type SwitchFromConfigOptions } from './control/config.js';

@@ -1,5 +1,5 @@
 // What the manifest and the lock file promise: no runtime dependency, exact versions, a lock that installs on every
-// platform and names no place to download from. What is packed and published is checked by scripts/check-package.mjs.
+// platform and names no place to download from. What is packed and published is checked by test/check-package.mjs.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 

@@ -127,7 +127,7 @@ export function createPinger({ clock, send }: PingWire): Pinger {
       // it.
       const longest = run.replies.reduce((most, reply) => Math.max(most, reply.rttMs), 0);
       const patience = run.answered.size > 0 ? Math.max(2 * longest, intervalMs) : timeoutMs;
-      timer = clock.after(sequence < count ? intervalMs : patience, step);
+      timer = clock.after(sequence < count ? intervalMs : patience, step, true);
       send(destination, route, { identifier, sequence, payloadBytes, ttl });
     };
     step();

@@ -12,8 +12,11 @@ export interface Timer {
 export interface Clock {
   /** Milliseconds that never run backwards; the origin is the clock's own. */
   now(): number;
-  /** Calls `callback` once, `delayMs` from now (0 or more). The timer does not keep a process alive. */
-  after(delayMs: number, callback: () => void): Timer;
+  /**
+   * Calls `callback` once, `delayMs` from now (0 or more). The timer keeps a process alive only with `awaited`, which is for timers
+   * that somebody waits for, such as those of a ping.
+   */
+  after(delayMs: number, callback: () => void, awaited?: boolean): Timer;
   /** Calls `callback` once, when the work in hand is done: what ports and datapaths use to take turns. */
   soon(callback: () => void): Timer;
 }
@@ -23,10 +26,10 @@ const immediate = (globalThis as { setImmediate?: (callback: () => void) => unkn
 /** The host's clock and timers. */
 export const systemClock: Clock = {
   now: () => performance.now(),
-  after(delayMs, callback) {
+  after(delayMs, callback, awaited = false) {
     const handle = setTimeout(callback, delayMs);
     // In Node a pending timer keeps the process alive; a switch that nobody closed must not.
-    if (typeof handle === 'object') (handle as { unref?(): void }).unref?.();
+    if (!awaited && typeof handle === 'object') (handle as { unref?(): void }).unref?.();
     return { cancel: () => clearTimeout(handle) };
   },
   soon(callback) {

@@ -3,7 +3,7 @@ import { faultPort } from '../../src/io/fault.js';
 import { createIpHost } from '../../src/io/host.js';
 import { createPinger } from '../../src/io/host-ping.js';
 import { parseIp } from '../../src/util/address.js';
-import { ManualClock } from '../../src/util/clock.js';
+import { ManualClock, systemClock } from '../../src/util/clock.js';
 import { Reason, reasonCounts } from '../../src/util/reason.js';
 import { connectHosts, MAC_A, MAC_B, settle } from './hosts.js';
 
@@ -131,6 +131,17 @@ describe('ping between two hosts on a link', () => {
     expect(clock.pending).toBe(0);
     expect(await promise).toMatchObject({ transmitted: 3, received: 3 });
     await expect(a.ping('10.0.0.2')).rejects.toMatchObject({ code: 'closed' });
+  });
+
+  it('keeps the process alive while somebody waits for it, and no longer', async () => {
+    const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+    const host = createIpHost({ clock: systemClock, name: 'a', mac: MAC_A, addresses: ['10.0.0.1/24'] });
+    const before = timers();
+    const promise = host.ping('10.0.0.2');
+    expect(timers()).toBe(before + 1);
+    host.close();
+    expect(timers()).toBe(before);
+    expect(await promise).toMatchObject({ transmitted: 1, received: 0 });
   });
 });
 
