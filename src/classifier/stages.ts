@@ -129,17 +129,19 @@ export interface MaskPart {
 
 /** A mask by stages; stages that look at nothing are left out. */
 export function splitMask(mask: FlowWords): MaskPart[] {
-  const parts: MaskPart[] = [];
-  for (const stage of [metadata, l2, l3, l4]) {
-    const words: number[] = [];
-    const bits: number[] = [];
-    for (let word = 0; word < mask.length && word < FLOW_WORDS; word++) {
+  const words: number[][] = [[], [], [], []];
+  const bits: number[][] = [[], [], [], []];
+  const end = Math.min(mask.length, FLOW_WORDS);
+  for (let word = 0; word < end; word++) {
+    if (mask[word] === 0) continue;
+    for (let stage: number = metadata; stage <= l4; stage++) {
       const part = mask[word] & stageBits[stage][word];
       if (part === 0) continue;
-      words.push(word);
-      bits.push(part);
+      words[stage].push(word);
+      bits[stage].push(part);
     }
-    if (words.length > 0) parts.push({ stage, words: Int32Array.from(words), bits: Int32Array.from(bits) });
   }
-  return parts;
+  return [metadata, l2, l3, l4]
+    .filter((stage) => words[stage].length > 0)
+    .map((stage) => ({ stage, words: Int32Array.from(words[stage]), bits: Int32Array.from(bits[stage]) }));
 }
