@@ -1,6 +1,6 @@
 /**
- * A set of prefixes that says how many leading bits of a value decide which of them it has. The staged classifier asks it
- * which prefix lengths can match a packet at all, and un-wildcards only the bits that it looked at for the answer.
+ * A set of prefixes that says how many leading bits of a value decide which of them it has. The staged classifier asks
+ * it which prefix lengths can match a packet at all, and un-wildcards only the bits that it looked at for the answer.
  *
  * It is a compressed binary tree: a node holds the bits that all prefixes below it share, at most 32. Its shape, and so
  * each answer, depends only on the set of prefixes, not on the order in which they came.

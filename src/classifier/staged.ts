@@ -1,16 +1,17 @@
 /**
- * The classifier of OpenFlow tables: of the rules that match a flow it finds one of the highest priority, and writes down
- * which bits of the flow decided that, so that the megaflow made from the answer is as wide as is right. The megaflows
- * themselves are in tuple-space.ts, which is faster and knows neither priorities nor wildcards.
+ * The classifier of OpenFlow tables: of the rules that match a flow it finds one of the highest priority, and writes
+ * down which bits of the flow decided that, so that the megaflow made from the answer is as wide as is right. The
+ * megaflows themselves are in tuple-space.ts, which is faster and knows neither priorities nor wildcards.
  *
  * It follows lib/classifier.c of Open vSwitch 3.1, since the bits it un-wildcards can be seen in every megaflow:
  *
  * - Rules with the same mask share a subtable, a hash table of masked keys. Subtables are visited in the order of their
  *   highest priority, until none can hold a better rule than the one found.
  * - Staged look-up: a subtable is searched in up to four steps (stages.ts), each adding fields to the hash. A look-up
- *   that fails at a step has not looked at the fields of later ones. 'No TCP port 80 here' is not said to an ARP packet.
- * - Prefix tries: what prefix lengths of an address exist in the whole table is known from a few leading bits; a subtable
- *   of another prefix length is skipped for the price of these bits.
+ *   that fails at a step has not looked at the fields of later ones. An ARP packet is not asked for its
+ *   TCP port.
+ * - Prefix tries: what prefix lengths of an address exist in the whole table is known from a few leading bits; a
+ *   subtable of another prefix length is skipped for the price of these bits.
  * - Ports trie: where only the last step fails and it had transport ports, the leading bits that none of the subtable's
  *   ports has are enough. Against a rule for port 8472 alone, port 53 is known to differ by its first three bits.
  *
@@ -198,7 +199,11 @@ function isRuledOut(use: TrieUse, flow: FlowWords, wildcards: FlowWords): boolea
 }
 
 /** The first rule of a masked key, without a word about the bits that were looked at. */
-function findEntry<Rule extends StagedRule>(subtable: Subtable<Rule>, flow: FlowWords, hash: number): Entry<Rule> | undefined {
+function findEntry<Rule extends StagedRule>(
+  subtable: Subtable<Rule>,
+  flow: FlowWords,
+  hash: number,
+): Entry<Rule> | undefined {
   const bucket = subtable.entries.get(hash);
   if (bucket === undefined) return undefined;
   for (const entry of bucket) if (equalInSteps(subtable.steps, entry.rules[0].key, flow)) return entry;
@@ -212,7 +217,11 @@ function hashKey(steps: readonly Step[], flow: FlowWords): number {
 }
 
 /** Searches one subtable, and sets in `wildcards` what it looked at. */
-function searchSubtable<Rule extends StagedRule>(subtable: Subtable<Rule>, flow: FlowWords, wildcards: FlowWords): Rule | undefined {
+function searchSubtable<Rule extends StagedRule>(
+  subtable: Subtable<Rule>,
+  flow: FlowWords,
+  wildcards: FlowWords,
+): Rule | undefined {
   const { steps } = subtable;
   let hash = 0;
   for (let number = 0; number < steps.length; number++) {
@@ -253,7 +262,12 @@ export function createStagedClassifier<Rule extends StagedRule>(
   const fieldTries = (options.prefixFields ?? DEFAULT_PREFIX_FIELDS).map((name): FieldTrie => {
     const ethType = prefixFieldTypes[name];
     if (ethType === undefined) {
-      throw new MegaflowError('bad-option', `no prefix tracking for ${name}`, name, Object.keys(prefixFieldTypes).join(', '));
+      throw new MegaflowError(
+        'bad-option',
+        `no prefix tracking for ${name}`,
+        name,
+        Object.keys(prefixFieldTypes).join(', '),
+      );
     }
     const { at, length } = fields[name];
     return {
@@ -273,7 +287,12 @@ export function createStagedClassifier<Rule extends StagedRule>(
   let size = 0;
   let arrivals = 0;
 
-  function createSubtable(mask: FlowWords, parts: readonly MaskPart[], maskText: string, highest: number): Subtable<Rule> {
+  function createSubtable(
+    mask: FlowWords,
+    parts: readonly MaskPart[],
+    maskText: string,
+    highest: number,
+  ): Subtable<Rule> {
     const uses = fieldTries.map((trie): TrieUse => ({ trie, length: prefixLength(mask, trie.firstWord, trie.words) }));
     const tries = uses.filter(({ length }) => length > 0);
     const steps = parts.map(({ stage, words, bits }, number): Step => ({
@@ -406,9 +425,10 @@ export function createStagedClassifier<Rule extends StagedRule>(
     let best: Rule | undefined;
     for (const subtable of subtables) {
       if (best !== undefined && best.priority >= subtable.highest) break;
-      const rule = wildcards === null
-        ? findEntry(subtable, flow, hashKey(subtable.steps, flow))?.rules[0]
-        : searchSubtable(subtable, flow, wildcards);
+      const rule =
+        wildcards === null
+          ? findEntry(subtable, flow, hashKey(subtable.steps, flow))?.rules[0]
+          : searchSubtable(subtable, flow, wildcards);
       if (rule !== undefined && (best === undefined || rule.priority > best.priority)) best = rule;
     }
     return best;

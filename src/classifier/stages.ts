@@ -1,6 +1,7 @@
 /**
  * The four stages of a staged look-up: which fields are looked at first. They follow the segments of Open vSwitch's
- * `struct flow` (include/openvswitch/flow.h): metadata, L2, L3, L4. A look-up that fails early has looked at few fields.
+ * `struct flow` (include/openvswitch/flow.h): metadata, L2, L3, L4. A look-up that fails early has looked at few
+ * fields.
  */
 import { FLOW_WORDS, GROUPS_WORD, fields, type FieldName, type FlowWords } from '../flow/fields.js';
 

@@ -85,7 +85,9 @@ export function formatOpenFlowAction(action: OpenFlowAction, ports: PortNames = 
     case 'strip_vlan':
       return 'strip_vlan';
     case 'dec_ttl':
-      return action.controllers.length === 1 && action.controllers[0] === 0 ? 'dec_ttl' : `dec_ttl(${action.controllers.join(',')})`;
+      return action.controllers.length === 1 && action.controllers[0] === 0
+        ? 'dec_ttl'
+        : `dec_ttl(${action.controllers.join(',')})`;
     case 'set_tunnel':
       return `set_tunnel${action.isWide ? '64' : ''}:${formatHex(action.id)}`;
     case 'learn':

@@ -1,7 +1,7 @@
 /**
- * Whether the actions of a rule can be done to the packets that it matches: a field is only written, copied or learned where
- * the match, or an action before, says that the packet has it. The old `mod_…` actions are exempt: to a packet that lacks
- * their field they do nothing.
+ * Whether the actions of a rule can be done to the packets that it matches: a field is only written, copied or learned
+ * where the match, or an action before, says that the packet has it. The old `mod_…` actions are exempt: to a packet
+ * that lacks their field they do nothing.
  */
 import { VLAN_PRESENT, getField, setField, type FlowWords } from '../flow/fields.js';
 import { createMatch, setMatchField, type OpenFlowMatch } from './match.js';
@@ -24,7 +24,8 @@ function checkSource(action: OpenFlowAction, { field }: Subfield, flow: FlowWord
 
 function checkTarget(action: OpenFlowAction, target: Subfield, flow: FlowWords): void {
   checkSource(action, target, flow);
-  if (!target.field.isWritable) inconsistent(action, 'OFPBAC_BAD_SET_ARGUMENT', `a field that can be written; ${target.field.name} cannot`);
+  if (!target.field.isWritable)
+    inconsistent(action, 'OFPBAC_BAD_SET_ARGUMENT', `a field that can be written; ${target.field.name} cannot`);
 }
 
 function checkLearn(learn: LearnAction, flow: FlowWords): void {

@@ -1,6 +1,6 @@
 /**
- * The line of a rule as `ovs-ofctl dump-flows` prints it (OpenFlow 1.0 with Nicira's extensions, which that program speaks
- * unless told otherwise: no flags, no importance).
+ * The line of a rule as `ovs-ofctl dump-flows` prints it (OpenFlow 1.0 with Nicira's extensions, which that program
+ * speaks unless told otherwise: no flags, no importance).
  */
 import { formatOpenFlowActions } from './action-format.js';
 import { formatMatch } from './match-format.js';

@@ -1,6 +1,7 @@
 /**
- * Groups of OpenFlow: buckets of actions, of which all are executed, or one that is selected or the first that is alive. Here
- * they are kept, read and printed in the syntax of `ovs-ofctl`; which bucket a packet meets is the switch's business.
+ * Groups of OpenFlow: buckets of actions, of which all are executed, or one that is selected or the first that is
+ * alive. Here they are kept, read and printed in the syntax of `ovs-ofctl`; which bucket a packet meets is the switch's
+ * business.
  */
 import { MegaflowError } from '../util/errors.js';
 import { formatOpenFlowActions } from './action-format.js';
@@ -35,7 +36,13 @@ export interface OpenFlowGroup {
   readonly fields?: readonly string[];
 }
 
-const types: Readonly<Record<string, GroupType>> = { all: 'all', select: 'select', indirect: 'indirect', ff: 'ff', fast_failover: 'ff' };
+const types: Readonly<Record<string, GroupType>> = {
+  all: 'all',
+  select: 'select',
+  indirect: 'indirect',
+  ff: 'ff',
+  fast_failover: 'ff',
+};
 
 /** A pair as it was written. */
 function unparse({ key, value, delimiter }: Pair): string {
@@ -43,7 +50,11 @@ function unparse({ key, value, delimiter }: Pair): string {
   return value.includes(')->') ? `${key}(${value}` : `${key}(${value})`;
 }
 
-function parseBucket(text: string, type: GroupType, ports: PortNames): { bucket: Omit<GroupBucket, 'id'>; id: number | undefined } {
+function parseBucket(
+  text: string,
+  type: GroupType,
+  ports: PortNames,
+): { bucket: Omit<GroupBucket, 'id'>; id: number | undefined } {
   const actions: string[] = [];
   let weight: number | undefined;
   let id: number | undefined;
@@ -74,12 +85,18 @@ function parseBucket(text: string, type: GroupType, ports: PortNames): { bucket:
         actions.push(unparse(pair));
     }
   }
-  if (actions.length === 0 || actions.every((action) => action === '')) refuse('bucket must specify actions', text, 'actions=ACTION[,ACTION...]');
-  if (weight !== undefined && type !== 'select') refuse('Only select groups can have bucket weights.', text, 'no weight');
+  if (actions.length === 0 || actions.every((action) => action === ''))
+    refuse('bucket must specify actions', text, 'actions=ACTION[,ACTION...]');
+  if (weight !== undefined && type !== 'select')
+    refuse('Only select groups can have bucket weights.', text, 'no weight');
   if (type === 'ff' && watch.watchPort === undefined && watch.watchGroup === undefined) {
     refuse('fast failover bucket requires watch_port or watch_group', text, 'watch_port=PORT or watch_group=GROUP');
   }
-  const bucket = { weight: weight ?? (type === 'select' ? 1 : 0), ...watch, actions: storedActions(parseActionList(actions.join(','), ports, false)) };
+  const bucket = {
+    weight: weight ?? (type === 'select' ? 1 : 0),
+    ...watch,
+    actions: storedActions(parseActionList(actions.join(','), ports, false)),
+  };
   return { bucket, id };
 }
 
@@ -125,7 +142,8 @@ export function parseGroup(text: string, ports: PortNames = {}): OpenFlowGroup {
         type = types[value];
         break;
       case 'selection_method':
-        if (value.length < 1 || value.length > 15) refuse(`selection_method is longer than 15 characters or empty: ${value}`, value, '1 to 15 characters');
+        if (value.length < 1 || value.length > 15)
+          refuse(`selection_method is longer than 15 characters or empty: ${value}`, value, '1 to 15 characters');
         select.selectionMethod = value;
         break;
       case 'selection_method_param':
@@ -135,18 +153,24 @@ export function parseGroup(text: string, ports: PortNames = {}): OpenFlowGroup {
         select.fields = parseHashFields(value);
         break;
       default:
-        refuse(`unknown keyword ${key}`, key, 'group_id, type, selection_method, selection_method_param, fields, bucket');
+        refuse(
+          `unknown keyword ${key}`,
+          key,
+          'group_id, type, selection_method, selection_method_param, fields, bucket',
+        );
     }
   }
   if (id === undefined) return refuse('must specify a group_id', text, 'group_id=NUMBER');
   if (type === undefined) return refuse('must specify a type', text, 'type=all, select, indirect or ff');
-  if (type !== 'select' && Object.keys(select).length > 0) refuse('selection method is only for select groups', text, 'type=select');
+  if (type !== 'select' && Object.keys(select).length > 0)
+    refuse('selection method is only for select groups', text, 'type=select');
   if (select.selectionMethod === undefined && (select.fields ?? select.selectionMethodParam) !== undefined) {
     refuse('fields and selection_method_param need a selection_method', text, 'selection_method=hash or dp_hash');
   }
   const kind = type;
   const parsed = bucketTexts.map((bucket) => parseBucket(bucket, kind, ports));
-  if (type === 'indirect' && parsed.length > 1) refuse('Indirect groups can have at most one bucket.', text, 'one bucket');
+  if (type === 'indirect' && parsed.length > 1)
+    refuse('Indirect groups can have at most one bucket.', text, 'one bucket');
   return { id, type, buckets: numberBuckets(parsed, text), ...select };
 }
 
@@ -191,12 +215,14 @@ export function createGroupTable(): GroupTable {
   let sequence = 0;
   return {
     add(group) {
-      if (groups.has(group.id)) throw new MegaflowError('already-exists', `there is a group ${group.id}`, group.id, 'a number that is free');
+      if (groups.has(group.id))
+        throw new MegaflowError('already-exists', `there is a group ${group.id}`, group.id, 'a number that is free');
       groups.set(group.id, group);
       sequence++;
     },
     modify(group) {
-      if (!groups.has(group.id)) throw new MegaflowError('not-found', `there is no group ${group.id}`, group.id, 'the number of a group');
+      if (!groups.has(group.id))
+        throw new MegaflowError('not-found', `there is no group ${group.id}`, group.id, 'the number of a group');
       groups.set(group.id, group);
       sequence++;
     },

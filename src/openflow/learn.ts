@@ -6,7 +6,16 @@ import { fieldOfAnyName } from './field-names.js';
 import { createMatch, normalizeMatch, setMatchField } from './match.js';
 import { OpenFlowPort, outputTo, type PortNames } from './ports.js';
 import { formatSubfield, parseSubfield, readSubfield, writeField, type Subfield } from './subfield.js';
-import { formatHex, parseInteger, parsePairs, parseTable, parseUnsigned, parseUnsigned64, refuse, splitArrow } from './text.js';
+import {
+  formatHex,
+  parseInteger,
+  parsePairs,
+  parseTable,
+  parseUnsigned,
+  parseUnsigned64,
+  refuse,
+  splitArrow,
+} from './text.js';
 import type { LearnAction, LearnSpec, OpenFlowAction, OpenFlowRuleSpec } from './types.js';
 import { formatValue, ones, parseValue } from './value.js';
 
@@ -27,13 +36,18 @@ function parseMatchSpec(text: string, key: string, value: string, ports: PortNam
   const source = findSubfield(value);
   if (source !== undefined) {
     if (source.bits !== target.bits) {
-      refuse(`${text}: bit widths of ${key} (${source.bits}) and ${value} (${target.bits}) differ`, text, 'fields of one width');
+      refuse(
+        `${text}: bit widths of ${key} (${source.bits}) and ${value} (${target.bits}) differ`,
+        text,
+        'fields of one width',
+      );
     }
     return { kind: 'match', source, target };
   }
   if (!isWhole(target)) {
     const constant = parseInteger(value);
-    if (constant === null || constant >> BigInt(target.bits) !== 0n) refuse(`${text}: ${value}: value does not fit`, text, `${target.bits} bits`);
+    if (constant === null || constant >> BigInt(target.bits) !== 0n)
+      refuse(`${text}: ${value}: value does not fit`, text, `${target.bits} bits`);
     return { kind: 'match', source: constant, target };
   }
   const { value: constant, mask } = parseValue(target.field, value, ports);
@@ -47,12 +61,18 @@ function parseLoadSpec(text: string): LearnSpec {
   const target = parseSubfield(targetText);
   const field = findSubfield(source);
   if (field !== undefined) {
-    if (field.bits !== target.bits) refuse(`${text}: source field is ${field.bits} bits wide but destination is ${target.bits} bits wide`, text, 'one width');
+    if (field.bits !== target.bits)
+      refuse(
+        `${text}: source field is ${field.bits} bits wide but destination is ${target.bits} bits wide`,
+        text,
+        'one width',
+      );
     return { kind: 'load', source: field, target };
   }
   const value = parseInteger(source);
   if (value === null) refuse(`${text}: cannot parse integer value`, text, 'an integer or a field');
-  if (value >> BigInt(target.bits) !== 0n) refuse(`${text}: value does not fit into ${target.bits} bits`, text, `${target.bits} bits`);
+  if (value >> BigInt(target.bits) !== 0n)
+    refuse(`${text}: value does not fit into ${target.bits} bits`, text, `${target.bits} bits`);
   return { kind: 'load', source: value, target };
 }
 
@@ -78,7 +98,8 @@ export function parseLearn(text: string, ports: PortNames = {}): LearnAction {
     switch (key) {
       case 'table':
         learn.table = parseTable(value);
-        if (learn.table === 255) refuse(`${text}: table id 255 not valid for \`learn' action`, value, 'a number from 0 to 254');
+        if (learn.table === 255)
+          refuse(`${text}: table id 255 not valid for \`learn' action`, value, 'a number from 0 to 254');
         break;
       case 'priority':
         learn.priority = parseUnsigned(value, key, 16);
@@ -124,18 +145,23 @@ export function parseLearn(text: string, ports: PortNames = {}): LearnAction {
   return learn;
 }
 
+function formatSource(source: Subfield | bigint): string {
+  return typeof source === 'bigint' ? formatHex(source) : formatSubfield(source);
+}
+
 function formatSpec(spec: LearnSpec): string {
   switch (spec.kind) {
     case 'match':
       if (typeof spec.source === 'bigint') {
         if (!isWhole(spec.target)) return `${formatSubfield(spec.target)}=${formatHex(spec.source)}`;
-        return `${spec.target.field.name}=${formatValue(spec.target.field, { value: spec.source, mask: ones(spec.target.bits) })}`;
+        const { field, bits } = spec.target;
+        return `${field.name}=${formatValue(field, { value: spec.source, mask: ones(bits) })}`;
       }
       return formatSubfield(spec.source) === formatSubfield(spec.target)
         ? formatSubfield(spec.target)
         : `${formatSubfield(spec.target)}=${formatSubfield(spec.source)}`;
     case 'load':
-      return `load:${typeof spec.source === 'bigint' ? formatHex(spec.source) : formatSubfield(spec.source)}->${formatSubfield(spec.target)}`;
+      return `load:${formatSource(spec.source)}->${formatSubfield(spec.target)}`;
     case 'output':
       return `output:${formatSubfield(spec.source)}`;
   }
@@ -158,7 +184,12 @@ export function formatLearn(learn: LearnAction): string {
 }
 
 /** Reserved ports to which a learned flow may output. */
-const learnable: ReadonlySet<number> = new Set([OpenFlowPort.inPort, OpenFlowPort.flood, OpenFlowPort.all, OpenFlowPort.local]);
+const learnable: ReadonlySet<number> = new Set([
+  OpenFlowPort.inPort,
+  OpenFlowPort.flood,
+  OpenFlowPort.all,
+  OpenFlowPort.local,
+]);
 
 /** The rule that a packet teaches. Bits of `flow` that it was made from are for the caller to un-wildcard. */
 export function learnedRule(learn: LearnAction, flow: FlowWords): OpenFlowRuleSpec {

@@ -1,16 +1,36 @@
 /**
- * The text of a match as Open vSwitch 3.1 prints it in `dump-flows` and in `ofproto/trace` (lib/match.c there): first the
- * metadata, then the protocol as a word, registers, tunnel, port, and the layers from the lowest up.
+ * The text of a match as Open vSwitch 3.1 prints it in `dump-flows` and in `ofproto/trace` (lib/match.c there): first
+ * the metadata, then the protocol as a word, registers, tunnel, port, and the layers from the lowest up.
  */
 import {
-  FLOW_WORDS, FRAG_ANY, FRAG_LATER, VLAN_PRESENT, anyBit, fields, getBytes, getField, setBytes, setExact, setField,
-  type FieldName, type FlowWords,
+  FLOW_WORDS,
+  FRAG_ANY,
+  FRAG_LATER,
+  VLAN_PRESENT,
+  anyBit,
+  fields,
+  getBytes,
+  getField,
+  setBytes,
+  setExact,
+  setField,
+  type FieldName,
+  type FlowWords,
 } from '../flow/fields.js';
 import { formatMac } from '../util/address.js';
 import type { OpenFlowMatch } from './match.js';
 import { formatPort, type PortNames } from './ports.js';
 import { formatHex } from './text.js';
-import { CT_STATE_NAMES, TCP_FLAG_NAMES, TUNNEL_FLAG_NAMES, bytesToBigint, formatIpMasked, formatNames, formatSigned, ones } from './value.js';
+import {
+  CT_STATE_NAMES,
+  TCP_FLAG_NAMES,
+  TUNNEL_FLAG_NAMES,
+  bytesToBigint,
+  formatIpMasked,
+  formatNames,
+  formatSigned,
+  ones,
+} from './value.js';
 
 const DEFAULT_PRIORITY = 32768;
 
@@ -22,9 +42,16 @@ export interface MatchFormat extends PortNames {
 /** Words for a protocol of IPv4 and of IPv6. */
 const words4: Readonly<Record<number, string>> = { 1: 'icmp', 2: 'igmp', 6: 'tcp', 17: 'udp', 132: 'sctp' };
 const words6: Readonly<Record<number, string>> = { 6: 'tcp6', 17: 'udp6', 58: 'icmp6', 132: 'sctp6' };
-const wordsOfTypes: Readonly<Record<number, string>> = { 0x0806: 'arp', 0x8035: 'rarp', 0x8847: 'mpls', 0x8848: 'mplsm' };
+const wordsOfTypes: Readonly<Record<number, string>> = {
+  0x0806: 'arp',
+  0x8035: 'rarp',
+  0x8847: 'mpls',
+  0x8848: 'mplsm',
+};
 
-/** `key` and `mask` in words; bits of `key` outside `mask` do not show. Items are joined by commas; no item, no text. */
+/**
+ * `key` and `mask` in words; bits of `key` outside `mask` do not show. Items are joined by commas; no item, no text.
+ */
 export function formatMatch({ key, mask }: OpenFlowMatch, format: MatchFormat = {}): string {
   const items: string[] = [];
   const put = (text: string): void => {
@@ -34,13 +61,15 @@ export function formatMatch({ key, mask }: OpenFlowMatch, format: MatchFormat = 
   const value = (name: FieldName): number => (getField(key, name) & getField(mask, name)) >>> 0;
   const hex = (label: string, name: FieldName): void => {
     const bits = wildcard(name);
-    if (bits !== 0) put(`${label}=${formatHex(value(name))}${bits === 2 ** fields[name].bits - 1 ? '' : `/${formatHex(bits)}`}`);
+    if (bits !== 0)
+      put(`${label}=${formatHex(value(name))}${bits === 2 ** fields[name].bits - 1 ? '' : `/${formatHex(bits)}`}`);
   };
   const decimal = (label: string, name: FieldName): void => {
     const bits = wildcard(name);
     if (bits === 0) return;
+    if (bits === 2 ** fields[name].bits - 1) put(`${label}=${value(name)}`);
     // Here, and only here, a zero is hexadecimal too.
-    put(`${label}=${bits === 2 ** fields[name].bits - 1 ? value(name) : `0x${value(name).toString(16)}/0x${bits.toString(16)}`}`);
+    else put(`${label}=0x${value(name).toString(16)}/0x${bits.toString(16)}`);
   };
   const ethernet = (label: string, name: FieldName): void => {
     if (!anyBit(mask, name)) return;
@@ -49,7 +78,8 @@ export function formatMatch({ key, mask }: OpenFlowMatch, format: MatchFormat = 
     put(`${label}=${text}${bits === ones(48) ? '' : `/${formatMac(Number(bits))}`}`);
   };
   const ipv4 = (label: string, name: FieldName): void => {
-    if (wildcard(name) !== 0) put(`${label}=${formatIpMasked({ value: BigInt(value(name)), mask: BigInt(wildcard(name)) }, 32)}`);
+    if (wildcard(name) !== 0)
+      put(`${label}=${formatIpMasked({ value: BigInt(value(name)), mask: BigInt(wildcard(name)) }, 32)}`);
   };
   const ipv6 = (label: string, name: FieldName): void => {
     if (!anyBit(mask, name)) return;
@@ -64,7 +94,8 @@ export function formatMatch({ key, mask }: OpenFlowMatch, format: MatchFormat = 
   };
   const flags = (label: string, name: FieldName, names: readonly string[], all: number): void => {
     const bits = wildcard(name) & all;
-    if (bits !== 0) put(`${label}=${bits === all ? formatNames(names, value(name)) : formatSigned(names, value(name), bits)}`);
+    if (bits !== 0)
+      put(`${label}=${bits === all ? formatNames(names, value(name)) : formatSigned(names, value(name), bits)}`);
   };
 
   const isMegaflow = wildcard('recircId') !== 0;
@@ -117,7 +148,8 @@ export function formatMatch({ key, mask }: OpenFlowMatch, format: MatchFormat = 
   ipv6('tun_ipv6_src', 'tunIpv6Src');
   ipv6('tun_ipv6_dst', 'tunIpv6Dst');
   decimal('tun_gbp_id', 'tunGbpId');
-  // From here to gtpu_msgtype masks are not shown, the TOS is hexadecimal without saying so, and names lack `tun_`: as there.
+  // From here to gtpu_msgtype masks are not shown, the TOS is hexadecimal without saying so, and names lack `tun_`: as
+  // there.
   if (wildcard('tunGbpFlags') !== 0) put(`tun_gbp_flags=${formatHex(value('tunGbpFlags'))}`);
   if (wildcard('tunTos') !== 0) put(`tun_tos=${value('tunTos').toString(16)}`);
   if (wildcard('tunTtl') !== 0) put(`tun_ttl=${value('tunTtl')}`);
@@ -125,20 +157,25 @@ export function formatMatch({ key, mask }: OpenFlowMatch, format: MatchFormat = 
   if (wildcard('tunErspanVersion') !== 0) put(`tun_erspan_ver=${erspan}`);
   if (wildcard('tunErspanIndex') !== 0 && erspan === 1) put(`tun_erspan_idx=${formatHex(value('tunErspanIndex'))}`);
   if (wildcard('tunErspanDirection') !== 0 && erspan === 2) put(`tun_erspan_dir=${value('tunErspanDirection')}`);
-  if (wildcard('tunErspanHardwareId') !== 0 && erspan === 2) put(`tun_erspan_hwid=${formatHex(value('tunErspanHardwareId'))}`);
+  if (wildcard('tunErspanHardwareId') !== 0 && erspan === 2)
+    put(`tun_erspan_hwid=${formatHex(value('tunErspanHardwareId'))}`);
   if (wildcard('tunGtpuFlags') !== 0) put(`gtpu_flags=${formatHex(value('tunGtpuFlags'))}`);
   if (wildcard('tunGtpuType') !== 0) put(`gtpu_msgtype=${value('tunGtpuType')}`);
   flags('tun_flags', 'tunFlags', TUNNEL_FLAG_NAMES, 0xf);
   wide('metadata', 'metadataHigh', 'metadataLow');
   if (wildcard('ofInPort') !== 0) put(`in_port=${formatPort(value('ofInPort'), format)}`);
 
-  for (const [suffix, name] of [['', 'vlanTci'], ['1', 'innerVlanTci']] as const) {
+  for (const [suffix, name] of [
+    ['', 'vlanTci'],
+    ['1', 'innerVlanTci'],
+  ] as const) {
     const bits = wildcard(name);
     if (bits === 0) break;
     const tci = value(name);
     const vidBits = bits & 0x0fff;
     const pcpBits = bits & 0xe000;
-    const isWhole = (vidBits === 0 || vidBits === 0x0fff) && (pcpBits === 0 || pcpBits === 0xe000) && (vidBits | pcpBits) !== 0;
+    const isWhole =
+      (vidBits === 0 || vidBits === 0x0fff) && (pcpBits === 0 || pcpBits === 0xe000) && (vidBits | pcpBits) !== 0;
     if ((tci & bits & VLAN_PRESENT) !== 0 && isWhole) {
       if (vidBits !== 0) put(`dl_vlan${suffix}=${tci & 0x0fff}`);
       if (pcpBits !== 0) put(`dl_vlan_pcp${suffix}=${tci >>> 13}`);
@@ -171,7 +208,8 @@ export function formatMatch({ key, mask }: OpenFlowMatch, format: MatchFormat = 
     decimal('nsh_np', 'nshNp');
     const path = value('nshPath');
     const bits = wildcard('nshPath');
-    if (bits >>> 8 !== 0) put(`nsh_spi=${formatHex(path >>> 8)}${bits >>> 8 === 0xffffff ? '' : `/${formatHex(bits >>> 8)}`}`);
+    if (bits >>> 8 !== 0)
+      put(`nsh_spi=${formatHex(path >>> 8)}${bits >>> 8 === 0xffffff ? '' : `/${formatHex(bits >>> 8)}`}`);
     if ((bits & 0xff) !== 0) put(`nsh_si=${path & 0xff}`);
     if (wildcard('nshMdtype') === 0xff && value('nshMdtype') === 1) {
       for (const number of [1, 2, 3, 4] as const) hex(`nsh_c${number}`, `nshC${number}`);
@@ -225,7 +263,8 @@ export function formatMatch({ key, mask }: OpenFlowMatch, format: MatchFormat = 
     decimal('nd_reserved', 'ndReserved');
     decimal('nd_options_type', 'ndOptionsType');
   }
-  if ((ethType === 0x0800 || ethType === 0x86dd) && protocol === 6) flags('tcp_flags', 'tcpFlags', TCP_FLAG_NAMES, 0xfff);
+  if ((ethType === 0x0800 || ethType === 0x86dd) && protocol === 6)
+    flags('tcp_flags', 'tcpFlags', TCP_FLAG_NAMES, 0xfff);
   return items.join(',');
 }
 
@@ -239,14 +278,47 @@ export function packetMask(flow: FlowWords): FlowWords {
     }
   };
   const hasTunnel = anyBit(flow, 'tunDst') || anyBit(flow, 'tunIpv6Dst');
-  if ((hasTunnel && (getField(flow, 'tunFlags') & 8) !== 0) || (!hasTunnel && (anyBit(flow, 'tunId') || anyBit(flow, 'tunIdHigh')))) {
+  if (
+    (hasTunnel && (getField(flow, 'tunFlags') & 8) !== 0) ||
+    (!hasTunnel && (anyBit(flow, 'tunId') || anyBit(flow, 'tunIdHigh')))
+  ) {
     set('tunId', 'tunIdHigh');
   }
   if (hasTunnel) {
-    set('tunSrc', 'tunDst', 'tunIpv6Src', 'tunIpv6Dst', 'tunFlags', 'tunTos', 'tunTtl', 'tunTpSrc', 'tunTpDst', 'tunGbpId', 'tunGbpFlags');
-    set('tunErspanVersion', 'tunErspanDirection', 'tunErspanHardwareId', 'tunErspanIndex', 'tunGtpuFlags', 'tunGtpuType');
+    set(
+      'tunSrc',
+      'tunDst',
+      'tunIpv6Src',
+      'tunIpv6Dst',
+      'tunFlags',
+      'tunTos',
+      'tunTtl',
+      'tunTpSrc',
+      'tunTpDst',
+      'tunGbpId',
+      'tunGbpFlags',
+    );
+    set(
+      'tunErspanVersion',
+      'tunErspanDirection',
+      'tunErspanHardwareId',
+      'tunErspanIndex',
+      'tunGtpuFlags',
+      'tunGtpuType',
+    );
   }
-  set('skbPriority', 'skbMark', 'ctState', 'ctZone', 'ctMark', 'ctLabel', 'recircId', 'dpHash', 'ofInPort', 'packetType');
+  set(
+    'skbPriority',
+    'skbMark',
+    'ctState',
+    'ctZone',
+    'ctMark',
+    'ctLabel',
+    'recircId',
+    'dpHash',
+    'ofInPort',
+    'packetType',
+  );
   if (getField(flow, 'packetType') === 0) set('ethDst', 'ethSrc');
   set('ethType', 'vlanTci', 'vlanTpid');
   if (getField(flow, 'vlanTci') !== 0) set('innerVlanTci', 'innerVlanTpid');
@@ -258,7 +330,8 @@ export function packetMask(flow: FlowWords): FlowWords {
       if ((getField(flow, name) & 0x100) !== 0) break;
     }
   }
-  if (ethType === 0x894f) set('nshFlags', 'nshTtl', 'nshMdtype', 'nshNp', 'nshPath', 'nshC1', 'nshC2', 'nshC3', 'nshC4');
+  if (ethType === 0x894f)
+    set('nshFlags', 'nshTtl', 'nshMdtype', 'nshNp', 'nshPath', 'nshC1', 'nshC2', 'nshC3', 'nshC4');
   if (ethType === 0x0800) set('ipv4Src', 'ipv4Dst', 'ctIpv4Src', 'ctIpv4Dst');
   else if (ethType === 0x86dd) set('ipv6Src', 'ipv6Dst', 'ipv6Label', 'ctIpv6Src', 'ctIpv6Dst');
   else return mask;
@@ -276,12 +349,31 @@ export function packetMask(flow: FlowWords): FlowWords {
 
 /** Fields that the text of a flow leaves out where they are zero. */
 const silent: readonly FieldName[] = [
-  'ofInPort', 'skbPriority', 'skbMark', 'recircId', 'dpHash', 'ctState', 'ctZone', 'ctMark', 'ctLabel', 'ctProto', 'ctTpSrc', 'ctTpDst',
-  'ctIpv4Src', 'ctIpv4Dst', 'ctIpv6Src', 'ctIpv6Dst', 'metadataHigh', 'metadataLow',
+  'ofInPort',
+  'skbPriority',
+  'skbMark',
+  'recircId',
+  'dpHash',
+  'ctState',
+  'ctZone',
+  'ctMark',
+  'ctLabel',
+  'ctProto',
+  'ctTpSrc',
+  'ctTpDst',
+  'ctIpv4Src',
+  'ctIpv4Dst',
+  'ctIpv6Src',
+  'ctIpv6Dst',
+  'metadataHigh',
+  'metadataLow',
   ...Array.from({ length: 16 }, (_, number) => `reg${number}` as FieldName),
 ];
 
-/** A flow as the line `Flow:` of `ofproto/trace` has it: all fields that it has, and of the metadata those that are not zero. */
+/**
+ * A flow as the line `Flow:` of `ofproto/trace` has it: all fields that it has, and of the metadata those that are not
+ * zero.
+ */
 export function formatFlow(flow: FlowWords, ports: PortNames = {}): string {
   const mask = packetMask(flow);
   for (const name of silent) {

@@ -1,9 +1,18 @@
 /**
- * Matches of OpenFlow rules: a key and a mask, made from fields in the syntax of ovs-ofctl, and normalized as Open vSwitch
- * does it: what a match says about fields that no packet it matches can have, it does not say. The text of a match is made
- * in `match-format.ts`.
+ * Matches of OpenFlow rules: a key and a mask, made from fields in the syntax of ovs-ofctl, and normalized as Open
+ * vSwitch does it: what a match says about fields that no packet it matches can have, it does not say. The text of a
+ * match is made in `match-format.ts`.
  */
-import { FLOW_WORDS, VLAN_PRESENT, getField, setBytes, setExact, setField, type FieldName, type FlowWords } from '../flow/fields.js';
+import {
+  FLOW_WORDS,
+  VLAN_PRESENT,
+  getField,
+  setBytes,
+  setExact,
+  setField,
+  type FieldName,
+  type FlowWords,
+} from '../flow/fields.js';
 import { fields } from '../flow/fields.js';
 import { fieldOfName, type OpenFlowField } from './field-names.js';
 import type { PortNames } from './ports.js';
@@ -56,10 +65,15 @@ function setTci(match: OpenFlowMatch, tci: number, mask: number): void {
 }
 
 /**
- * Makes a match say this about a field, whatever it said about it before. `value` and `mask` as wide as the field; throws
- * `bad-flow-text` for a mask on a field that takes none.
+ * Makes a match say this about a field, whatever it said about it before. `value` and `mask` as wide as the field;
+ * throws `bad-flow-text` for a mask on a field that takes none.
  */
-export function setMatchField(match: OpenFlowMatch, field: OpenFlowField, { value, mask }: MaskedValue, text = ''): void {
+export function setMatchField(
+  match: OpenFlowMatch,
+  field: OpenFlowField,
+  { value, mask }: MaskedValue,
+  text = '',
+): void {
   const all = ones(field.bits);
   const isExact = (mask & all) === all;
   if (!field.isMaskable && mask !== 0n && !isExact) {
@@ -78,10 +92,19 @@ export function setMatchField(match: OpenFlowMatch, field: OpenFlowField, { valu
       return;
     case 'dl_vlan':
       if (value === 0xffffn) setTci(match, 0, 0xffff);
-      else setTci(match, (tci & 0xe000) | Number(value & all) | VLAN_PRESENT, (tciMask & 0xe000) | Number(mask & all) | VLAN_PRESENT);
+      else
+        setTci(
+          match,
+          (tci & 0xe000) | Number(value & all) | VLAN_PRESENT,
+          (tciMask & 0xe000) | Number(mask & all) | VLAN_PRESENT,
+        );
       return;
     case 'vlan_vid':
-      setTci(match, (tci & 0xe000) | Number(value & 0x1fffn), (tciMask & 0xe000) | Number((isExact ? 0x1fffn : mask) & 0x1fffn));
+      setTci(
+        match,
+        (tci & 0xe000) | Number(value & 0x1fffn),
+        (tciMask & 0xe000) | Number((isExact ? 0x1fffn : mask) & 0x1fffn),
+      );
       return;
     case 'vlan_pcp':
     case 'dl_vlan_pcp':
@@ -96,7 +119,14 @@ export function setMatchField(match: OpenFlowMatch, field: OpenFlowField, { valu
       writeField(match.mask, field, mask);
       // Where the flow's field is wider than OpenFlow's, an exact match is one on all of it.
       const { field: name, offset, bits } = field.parts[field.parts.length - 1];
-      if (isExact && name !== null && offset === 0 && bits < fields[name].bits && field.parts.length === 1 && wider.has(field.name)) {
+      if (
+        isExact &&
+        name !== null &&
+        offset === 0 &&
+        bits < fields[name].bits &&
+        field.parts.length === 1 &&
+        wider.has(field.name)
+      ) {
         setExact(match.mask, name);
       }
     }
@@ -113,7 +143,11 @@ function setMatchSubfield(match: OpenFlowMatch, key: string, text: string): void
     refuse(`${key}: cannot parse integer value: ${text}`, text, 'an integer as wide as the field');
   }
   if (value >> BigInt(bits) !== 0n) {
-    refuse(`${key}: value ${formatValue(field, { value, mask: ones(field.bits) })} does not fit into ${bits} bits`, text, `${bits} bits`);
+    refuse(
+      `${key}: value ${formatValue(field, { value, mask: ones(field.bits) })} does not fit into ${bits} bits`,
+      text,
+      `${bits} bits`,
+    );
   }
   const part = ones(bits) << BigInt(offset);
   writeField(match.key, field, value << BigInt(offset), part);
@@ -148,8 +182,8 @@ export function parseMatchPair(match: OpenFlowMatch, key: string, value: string,
 const protocolPorts: ReadonlySet<number> = new Set([6, 17, 132]);
 
 /**
- * Removes from a match what packets of its Ethernet type and protocol do not have: transport ports of a match that does not
- * say TCP, UDP, SCTP or ICMP, addresses of one that says neither IPv4 nor ARP, and so on.
+ * Removes from a match what packets of its Ethernet type and protocol do not have: transport ports of a match that does
+ * not say TCP, UDP, SCTP or ICMP, addresses of one that says neither IPv4 nor ARP, and so on.
  */
 export function normalizeMatch(match: OpenFlowMatch): void {
   const { key, mask } = match;
@@ -194,5 +228,7 @@ export function equalMatches(a: OpenFlowMatch, b: OpenFlowMatch): boolean {
 
 /** Whether all packets that `inner` matches are matched by `outer`, and `inner` says all that `outer` says. */
 export function isWithin(inner: OpenFlowMatch, outer: OpenFlowMatch): boolean {
-  return outer.mask.every((bits, word) => (bits & ~inner.mask[word]) === 0 && ((inner.key[word] ^ outer.key[word]) & bits) === 0);
+  return outer.mask.every(
+    (bits, word) => (bits & ~inner.mask[word]) === 0 && ((inner.key[word] ^ outer.key[word]) & bits) === 0,
+  );
 }

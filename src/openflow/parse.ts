@@ -1,5 +1,5 @@
 /**
- * Flows as `ovs-ofctl` takes them: `table=1,priority=10,tcp,nw_dst=10.0.0.0/8,tp_dst=80,actions=mod_dl_dst:…,output:2`.
+ * Flows as `ovs-ofctl` takes them: `table=1,priority=10,tcp,nw_dst=10.0.0.0/8,tp_dst=80,actions=dec_ttl,output:2`.
  */
 import { FRAG_LATER, anyBit, getField, setField, type FlowWords } from '../flow/fields.js';
 import { parseGroupId, parseOpenFlowActions } from './action-parse.js';
@@ -12,7 +12,10 @@ import { parsePairs, parseTable, parseUnsigned, parseUnsigned64, refuse } from '
 import type { OpenFlowAction } from './types.js';
 import type { MaskedValue } from './value.js';
 
-/** What is to be done with the flows of a table. `strict` ones want the very match and priority, the others all that lie within. */
+/**
+ * What is to be done with the flows of a table. `strict` ones want the very match and priority, the others all that lie
+ * within.
+ */
 export type FlowCommand = 'add' | 'modify' | 'modify_strict' | 'delete' | 'delete_strict';
 
 export interface FlowMod {
@@ -39,7 +42,13 @@ export interface FlowMod {
 
 /** Keys of a flow dump, which are read over. */
 const ignored: ReadonlySet<string> = new Set(['duration', 'n_packets', 'n_bytes', 'idle_age', 'hard_age']);
-const flags: ReadonlySet<string> = new Set(['send_flow_rem', 'check_overlap', 'reset_counts', 'no_packet_counts', 'no_byte_counts']);
+const flags: ReadonlySet<string> = new Set([
+  'send_flow_rem',
+  'check_overlap',
+  'reset_counts',
+  'no_packet_counts',
+  'no_byte_counts',
+]);
 
 const transport = ['tpSrc', 'tpDst', 'tcpFlags', 'ndTarget', 'ndReserved', 'ndOptionsType'] as const;
 
@@ -98,7 +107,12 @@ export function parseFlowMod(text: string, command: FlowCommand = 'add', ports: 
     else if (key === 'cookie') {
       const [cookie, mask] = value.split('/');
       if (mask === undefined) {
-        if (isDelete) refuse(`cannot set cookie (to match on a cookie, specify a mask, e.g. cookie=${value}/-1)`, value, 'cookie=VALUE/MASK');
+        if (isDelete)
+          refuse(
+            `cannot set cookie (to match on a cookie, specify a mask, e.g. cookie=${value}/-1)`,
+            value,
+            'cookie=VALUE/MASK',
+          );
         mod.cookie = parseUnsigned64(cookie);
       } else {
         if (command === 'add') refuse('flow additions cannot use a cookie mask', value, 'a cookie without a mask');
@@ -113,7 +127,11 @@ export function parseFlowMod(text: string, command: FlowCommand = 'add', ports: 
   normalizeMatch(match);
   const isLater = (getField(match.key, 'ipFrag') & FRAG_LATER) !== 0;
   if (isLater && transport.some((name) => anyBit(match.mask, name))) {
-    refuse('a later fragment has no transport fields (OFPBMC_BAD_PREREQ)', text, 'transport fields without nw_frag=later');
+    refuse(
+      'a later fragment has no transport fields (OFPBMC_BAD_PREREQ)',
+      text,
+      'transport fields without nw_frag=later',
+    );
   }
   return mod;
 }
@@ -128,8 +146,8 @@ export function parseFlows(text: string, ports: PortNames = {}): FlowMod[] {
 }
 
 /**
- * Parses one packet's flow, as the argument of `ofproto/trace`: exact values, in an order in which each field has what it
- * needs when it comes (`ip` before `nw_dst`). A new array; what is not said is zero. Throws `bad-flow-text`.
+ * Parses one packet's flow, as the argument of `ofproto/trace`: exact values, in an order in which each field has what
+ * it needs when it comes (`ip` before `nw_dst`). A new array; what is not said is zero. Throws `bad-flow-text`.
  */
 export function parseExactFlow(text: string, ports: PortNames = {}): FlowWords {
   const match = createMatch();
@@ -137,7 +155,8 @@ export function parseExactFlow(text: string, ports: PortNames = {}): FlowWords {
   for (const { key, value } of parsePairs(text)) {
     const field = fieldOfName(key);
     if (field === undefined) {
-      if (key.includes('[') || !parseMatchPair(match, key, value, ports)) refuse(`${text}: unknown field ${key}`, key, 'a field or a protocol');
+      if (key.includes('[') || !parseMatchPair(match, key, value, ports))
+        refuse(`${text}: unknown field ${key}`, key, 'a field or a protocol');
       continue;
     }
     if (!hasPrerequisites(field.needs, match.key)) {

@@ -1,6 +1,6 @@
 /**
- * OpenFlow port numbers and their names. Numbers are those of OpenFlow 1.0, 16 bits, as Open vSwitch keeps them; the reserved
- * ones of later versions (from 0xffffff00) are read as these.
+ * OpenFlow port numbers and their names. Numbers are those of OpenFlow 1.0, 16 bits, as Open vSwitch keeps them; the
+ * reserved ones of later versions (from 0xffffff00) are read as these.
  */
 import { refuse } from './text.js';
 import type { OpenFlowAction } from './types.js';
@@ -38,7 +38,9 @@ export interface PortNames {
   portName?(number: number): string | undefined;
 }
 
-/** A port number from its text: decimal, a reserved name in any case, or a name, in quotes or not; undefined if unknown. */
+/**
+ * A port number from its text: decimal, a reserved name in any case, or a name, in quotes or not; undefined if unknown.
+ */
 export function findPort(text: string, ports: PortNames): number | undefined {
   if (/^\d+$/.test(text)) {
     const number = Number(text);
@@ -53,7 +55,10 @@ export function findPort(text: string, ports: PortNames): number | undefined {
 
 /** As `findPort`, refusing what it does not know. */
 export function parsePort(text: string, ports: PortNames): number {
-  return findPort(text, ports) ?? refuse(`${text} is not a valid OpenFlow port`, text, 'a port number, LOCAL and the like, or the name of a port');
+  return (
+    findPort(text, ports) ??
+    refuse(`${text} is not a valid OpenFlow port`, text, 'a port number, LOCAL and the like, or the name of a port')
+  );
 }
 
 /** A port as `ovs-ofctl` prints it: the name of a reserved one, the name if names are known, otherwise the number. */

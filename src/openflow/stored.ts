@@ -1,8 +1,8 @@
 /**
  * What becomes of actions on their way into a table: the form in which Open vSwitch holds, and prints, what `ovs-ofctl
  * add-flow` gave it. That program speaks OpenFlow 1.0 with Nicira's extensions unless told otherwise, which has no
- * `set_field` and no `goto_table`; they become `mod_…`, `load` and `resubmit`. Where `mod_…` takes no mask, the mask is lost,
- * there as here.
+ * `set_field` and no `goto_table`; they become `mod_…`, `load` and `resubmit`. Where `mod_…` takes no mask, the mask is
+ * lost, there as here.
  */
 import { VLAN_PRESENT } from '../flow/fields.js';
 import { fieldOfName, type OpenFlowField } from './field-names.js';
@@ -16,7 +16,10 @@ const legacy: Readonly<Record<string, (value: number) => OpenFlowAction[]>> = {
   vlan_tci: (tci) =>
     (tci & VLAN_PRESENT) === 0
       ? [{ type: 'strip_vlan' }]
-      : [{ type: 'mod_vlan_vid', vid: tci & 0x0fff }, { type: 'mod_vlan_pcp', pcp: tci >>> 13 }],
+      : [
+          { type: 'mod_vlan_vid', vid: tci & 0x0fff },
+          { type: 'mod_vlan_pcp', pcp: tci >>> 13 },
+        ],
   vlan_vid: (vid) => [{ type: 'mod_vlan_vid', vid }],
   vlan_pcp: (pcp) => [{ type: 'mod_vlan_pcp', pcp }],
   ip_src: (ip) => [{ type: 'mod_nw_src', ip }],
@@ -36,7 +39,12 @@ function loads(field: OpenFlowField, value: bigint, mask: bigint): OpenFlowActio
   while (offset < field.bits) {
     let bits = 0;
     while (bits < 64 && offset + bits < field.bits && (mask >> BigInt(offset + bits)) & 1n) bits++;
-    if (bits > 0) actions.push({ type: 'load', value: BigInt.asUintN(bits, value >> BigInt(offset)), target: { field, offset, bits } });
+    if (bits > 0)
+      actions.push({
+        type: 'load',
+        value: BigInt.asUintN(bits, value >> BigInt(offset)),
+        target: { field, offset, bits },
+      });
     offset += Math.max(bits, 1);
   }
   return actions;
@@ -56,7 +64,9 @@ function toStored(action: OpenFlowAction): OpenFlowAction[] {
     }
     case 'load': {
       const { field, offset, bits } = action.target;
-      return bits <= 64 ? [action] : loads(field, action.value << BigInt(offset), ((1n << BigInt(bits)) - 1n) << BigInt(offset));
+      return bits <= 64
+        ? [action]
+        : loads(field, action.value << BigInt(offset), ((1n << BigInt(bits)) - 1n) << BigInt(offset));
     }
     case 'mod_nw_ecn':
       return [{ type: 'load', value: BigInt(action.ecn), target: ecn }];

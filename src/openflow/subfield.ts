@@ -1,7 +1,18 @@
 /**
  * Parts of OpenFlow fields, `reg0[0..15]`: their text, and reading, writing and masking them in the words of a flow.
  */
-import { FRAG_LATER, VLAN_PRESENT, fields, getBytes, getField, setBytes, setExact, setField, type FieldName, type FlowWords } from '../flow/fields.js';
+import {
+  FRAG_LATER,
+  VLAN_PRESENT,
+  fields,
+  getBytes,
+  getField,
+  setBytes,
+  setExact,
+  setField,
+  type FieldName,
+  type FlowWords,
+} from '../flow/fields.js';
 import { fieldOfAnyName, type OpenFlowField, type Prerequisite } from './field-names.js';
 import { refuse } from './text.js';
 import { bigintToBytes, bytesToBigint, ones } from './value.js';
@@ -19,8 +30,8 @@ export function wholeField(field: OpenFlowField): Subfield {
 }
 
 /**
- * Parses `FIELD`, `FIELD[]`, `FIELD[BIT]` or `FIELD[START..END]` at the beginning of a text; any name of the field will do.
- * Answers also what is left. Throws `bad-flow-text`.
+ * Parses `FIELD`, `FIELD[]`, `FIELD[BIT]` or `FIELD[START..END]` at the beginning of a text; any name of the field will
+ * do. Answers also what is left. Throws `bad-flow-text`.
  */
 export function parseSubfieldAt(text: string): { subfield: Subfield; rest: string } {
   const name = /^[^[\s,)=:>-]*/.exec(text)![0];
@@ -29,13 +40,16 @@ export function parseSubfieldAt(text: string): { subfield: Subfield; rest: strin
   const after = text.slice(name.length);
   if (!after.startsWith('[')) return { subfield: wholeField(field), rest: after };
   const match = /^\[(?:(\d+)(?:\.\.(\d+))?)?\]/.exec(after);
-  if (!match) refuse(`${text}: syntax error expecting [] or [<bit>] or [<start>..<end>]`, text, '[], [BIT] or [START..END]');
+  if (!match)
+    refuse(`${text}: syntax error expecting [] or [<bit>] or [<start>..<end>]`, text, '[], [BIT] or [START..END]');
   const start = match[1] === undefined ? 0 : Number(match[1]);
   const end = match[2] !== undefined ? Number(match[2]) : match[1] === undefined ? field.bits - 1 : start;
   const width = `field is only ${field.bits} bits wide`;
   if (start > end) refuse(`${text}: starting bit ${start} is after ending bit ${end}`, text, 'the lower bit first');
-  if (start >= field.bits) refuse(`${text}: starting bit ${start} is not valid because ${width}`, text, `bits 0 to ${field.bits - 1}`);
-  if (end >= field.bits) refuse(`${text}: ending bit ${end} is not valid because ${width}`, text, `bits 0 to ${field.bits - 1}`);
+  if (start >= field.bits)
+    refuse(`${text}: starting bit ${start} is not valid because ${width}`, text, `bits 0 to ${field.bits - 1}`);
+  if (end >= field.bits)
+    refuse(`${text}: ending bit ${end} is not valid because ${width}`, text, `bits 0 to ${field.bits - 1}`);
   return { subfield: { field, offset: start, bits: end - start + 1 }, rest: after.slice(match[0].length) };
 }
 
@@ -74,7 +88,12 @@ export function readField(words: FlowWords, field: OpenFlowField): bigint {
 }
 
 /** Writes the bits of a field that are set in `mask`; `value` and `mask` are as wide as the field. */
-export function writeField(words: FlowWords, field: OpenFlowField, value: bigint, mask: bigint = ones(field.bits)): void {
+export function writeField(
+  words: FlowWords,
+  field: OpenFlowField,
+  value: bigint,
+  mask: bigint = ones(field.bits),
+): void {
   let left = field.bits;
   for (const part of field.parts) {
     left -= part.bits;
@@ -127,8 +146,8 @@ function isNeighbourDiscovery(flow: FlowWords, wildcards: FlowWords | null, type
 }
 
 /**
- * Whether a flow has what a field needs; in `wildcards`, if given, the bits are set that were looked at for the answer (the
- * Ethernet type, the packet type and the fragment bits are taken as looked at already).
+ * Whether a flow has what a field needs; in `wildcards`, if given, the bits are set that were looked at for the answer
+ * (the Ethernet type, the packet type and the fragment bits are taken as looked at already).
  */
 export function hasPrerequisites(needs: Prerequisite, flow: FlowWords, wildcards: FlowWords | null = null): boolean {
   const ethType = getField(flow, 'ethType');

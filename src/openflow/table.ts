@@ -1,10 +1,11 @@
 /**
- * The flow tables of one bridge: rules in tables 0 to 253, added, modified and deleted as OpenFlow has it, with counters,
- * timeouts and cookies. Looking up goes through the staged classifier, one a table, made when its first rule comes.
+ * The flow tables of one bridge: rules in tables 0 to 253, added, modified and deleted as OpenFlow has it, with
+ * counters, timeouts and cookies. Looking up goes through the staged classifier, one a table, made when its first rule
+ * comes.
  *
  * A table holds actions in the form of `stored.ts`. Time is a number of milliseconds on the caller's clock, handed in;
- * nothing happens here by itself. Executing actions, and what a packet meets that no rule matches, are the switch's. Table 254 is
- * Open vSwitch's own (its hidden rules), and takes none.
+ * nothing happens here by itself. Executing actions, and what a packet meets that no rule matches, are the switch's.
+ * Table 254 is Open vSwitch's own (its hidden rules), and takes none.
  */
 import { createStagedClassifier, type StagedClassifier } from '../classifier/staged.js';
 import { FRAG_ANY, fields, getField, type FlowWords } from '../flow/fields.js';
@@ -43,18 +44,21 @@ export interface OpenFlowRule extends OpenFlowMatch {
 export type RemovalReason = 'idle' | 'hard';
 
 export interface FlowTables {
-  /** Does what a flow text or its parsed form says. Throws `bad-flow-text`, `out-of-range` (table), `already-exists` (overlap). */
+  /**
+   * Does what a flow text or its parsed form says. Throws `bad-flow-text`, `out-of-range` (table), `already-exists`
+   * (overlap).
+   */
   apply(mod: FlowMod, nowMs: number): void;
   /** Adds a rule; one of the same match and priority in its table goes. */
   add(spec: OpenFlowRuleSpec, nowMs: number): OpenFlowRule;
   /**
-   * Adds or refreshes the rule that a `learn` action makes of a flow; false if its limit forbids that, or table 254. A rule that is there
-   * already, and says the same, only begins its hard timeout anew.
+   * Adds or refreshes the rule that a `learn` action makes of a flow; false if its limit forbids that, or table 254. A
+   * rule that is there already, and says the same, only begins its hard timeout anew.
    */
   learn(learn: LearnAction, flow: FlowWords, nowMs: number): boolean;
   /**
-   * The rule that a flow matches in a table, and in `wildcards` the bits that decided it. A fragment is looked up as if its
-   * ports were zero, as Open vSwitch does by default.
+   * The rule that a flow matches in a table, and in `wildcards` the bits that decided it. A fragment is looked up as if
+   * its ports were zero, as Open vSwitch does by default.
    */
   lookup(table: number, flow: FlowWords, wildcards: FlowWords | null): OpenFlowRule | undefined;
   /** Counts packets that a rule matched. */
@@ -74,7 +78,12 @@ const PORTS_WORD = fields.tpSrc.at >> 2;
 
 function checkTable(table: number): number {
   if (Number.isInteger(table) && table >= 0 && table <= LAST_TABLE) return table;
-  throw new MegaflowError('out-of-range', `no flows can be put into table ${table}`, table, `a table from 0 to ${LAST_TABLE}`);
+  throw new MegaflowError(
+    'out-of-range',
+    `no flows can be put into table ${table}`,
+    table,
+    `a table from 0 to ${LAST_TABLE}`,
+  );
 }
 
 /** What `delete_learned` asks to remember of a rule: table and cookie. */
@@ -86,7 +95,9 @@ function learnedCookies(actions: readonly OpenFlowAction[]): string[] {
 }
 
 function hasGroup(actions: readonly OpenFlowAction[], id: number): boolean {
-  return actions.some((action) => (action.type === 'clone' ? hasGroup(action.actions, id) : action.type === 'group' && action.id === id));
+  return actions.some((action) =>
+    action.type === 'clone' ? hasGroup(action.actions, id) : action.type === 'group' && action.id === id,
+  );
 }
 
 /** The tables of a bridge, empty. */
@@ -122,7 +133,8 @@ export function createFlowTables(): FlowTables {
   function removeLearned(dead: readonly string[]): void {
     for (const name of dead) {
       const [table, cookie] = name.split(' ');
-      for (const rule of [...rules(Number(table))]) if (rule.isInstalled && rule.cookie === BigInt(cookie)) remove(rule);
+      for (const rule of [...rules(Number(table))])
+        if (rule.isInstalled && rule.cookie === BigInt(cookie)) remove(rule);
     }
   }
 
@@ -198,8 +210,15 @@ export function createFlowTables(): FlowTables {
   function checkOverlap(mod: FlowMod, table: number): void {
     for (const rule of rules(table)) {
       if (rule.priority !== mod.priority || equalMatches(rule, mod.match)) continue;
-      if (rule.mask.every((bits, word) => ((rule.key[word] ^ mod.match.key[word]) & bits & mod.match.mask[word]) === 0)) {
-        throw new MegaflowError('already-exists', 'the flow overlaps another of its priority', mod, 'a match that no packet shares with another');
+      if (
+        rule.mask.every((bits, word) => ((rule.key[word] ^ mod.match.key[word]) & bits & mod.match.mask[word]) === 0)
+      ) {
+        throw new MegaflowError(
+          'already-exists',
+          'the flow overlaps another of its priority',
+          mod,
+          'a match that no packet shares with another',
+        );
       }
     }
   }
@@ -269,8 +288,10 @@ export function createFlowTables(): FlowTables {
     expire(nowMs) {
       const expired: { rule: OpenFlowRule; reason: RemovalReason }[] = [];
       for (const rule of expirable) {
-        if (rule.hardTimeout !== 0 && nowMs > rule.modifiedMs + rule.hardTimeout * 1000) expired.push({ rule, reason: 'hard' });
-        else if (rule.idleTimeout !== 0 && nowMs > rule.usedMs + rule.idleTimeout * 1000) expired.push({ rule, reason: 'idle' });
+        if (rule.hardTimeout !== 0 && nowMs > rule.modifiedMs + rule.hardTimeout * 1000)
+          expired.push({ rule, reason: 'hard' });
+        else if (rule.idleTimeout !== 0 && nowMs > rule.usedMs + rule.idleTimeout * 1000)
+          expired.push({ rule, reason: 'idle' });
       }
       return expired.filter(({ rule }) => {
         if (!rule.isInstalled) return false;

@@ -59,7 +59,10 @@ export function parsePairs(text: string): Pair[] {
   }
 }
 
-/** An integer as C's `strtoull` reads it with base 0 (decimal, `0x` hexadecimal, octal), of any size; null if it is none. */
+/**
+ * An integer as C's `strtoull` reads it with base 0 (decimal, `0x` hexadecimal, octal), of any size; null if it is
+ * none.
+ */
 export function parseInteger(text: string): bigint | null {
   const match = /^(-?)(0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)$/.exec(text);
   if (!match) return null;
@@ -72,14 +75,16 @@ export function parseInteger(text: string): bigint | null {
 /** An integer of at most `bits` bits; refused otherwise, as `invalid NAME "TEXT"`. */
 export function parseUnsigned(text: string, name: string, bits: number): number {
   const value = parseInteger(text);
-  if (value === null || value >> BigInt(bits) !== 0n) refuse(`invalid ${name} "${text}"`, text, `an integer from 0 to ${2 ** bits - 1}`);
+  if (value === null || value >> BigInt(bits) !== 0n)
+    refuse(`invalid ${name} "${text}"`, text, `an integer from 0 to ${2 ** bits - 1}`);
   return Number(value);
 }
 
 /** An integer of at most 64 bits; refused otherwise. */
 export function parseUnsigned64(text: string): bigint {
   const value = parseInteger(text);
-  if (value === null || value >> 64n !== 0n) refuse(`invalid numeric format ${text}`, text, 'an integer of at most 64 bits');
+  if (value === null || value >> 64n !== 0n)
+    refuse(`invalid numeric format ${text}`, text, 'an integer of at most 64 bits');
   return value;
 }
 

@@ -1,6 +1,7 @@
 /**
- * OpenFlow actions as data: what a rule or a bucket of a group does with a packet. Text becomes these in `action-parse.ts`,
- * and these become text in `action-format.ts`; to execute them is the business of the switch. An empty list drops.
+ * OpenFlow actions as data: what a rule or a bucket of a group does with a packet. Text becomes these in
+ * `action-parse.ts`, and these become text in `action-format.ts`; to execute them is the business of the switch. An
+ * empty list drops.
  *
  * Ports are OpenFlow port numbers (`OpenFlowPort` has the reserved ones), MACs and IPv4 addresses are numbers as in
  * `util/address.ts`, 64-bit numbers are `bigint`.
@@ -23,11 +24,14 @@ export type OpenFlowAction =
   /** Cut to `maxLength` bytes (14 or more). The port may be `OpenFlowPort.inPort` or `local`. */
   | { readonly type: 'output_truncated'; readonly port: number; readonly maxLength: number }
   | ControllerAction
-  /** Looks again, in `table` (null: the same) with `port` as the port it came in on (null: the one it has), then goes on. */
+  /** Looks again, in `table` (null: the same), as if it came in on `port` (null: the one it did), then goes on. */
   | { readonly type: 'resubmit'; readonly port: number | null; readonly table: number | null }
   /** Looks again in a later table; the last action. Rules of a table hold a `resubmit` in its place. */
   | { readonly type: 'goto_table'; readonly table: number }
-  /** Writes the bits of `mask`; both are as wide as the field, and bits of `value` outside `mask` do not matter. Rules of a table hold `load` and `mod_` in its place. */
+  /**
+   * Writes the bits of `mask`; both are as wide as the field, and bits of `value` outside `mask` do not matter. Rules
+   * of a table hold `load` and `mod_` in its place.
+   */
   | { readonly type: 'set_field'; readonly field: OpenFlowField; readonly value: bigint; readonly mask: bigint }
   | { readonly type: 'load'; readonly value: bigint; readonly target: Subfield }
   /** Source and target are of one width. */

@@ -1,5 +1,6 @@
 /**
- * Values of OpenFlow fields as text and as numbers (`bigint`, of up to 128 bits, the first byte of the wire the highest).
+ * Values of OpenFlow fields as text and as numbers (`bigint`, of up to 128 bits, the first byte of the wire the
+ * highest).
  */
 import { FRAG_ANY, FRAG_LATER } from '../flow/fields.js';
 import { formatIpv4, formatIpv6, formatMac, parseIpv4, parseIpv6, parseMac } from '../util/address.js';
@@ -19,7 +20,20 @@ export function ones(bits: number): bigint {
   return (1n << BigInt(bits)) - 1n;
 }
 
-export const TCP_FLAG_NAMES = ['fin', 'syn', 'rst', 'psh', 'ack', 'urg', 'ece', 'cwr', 'ns', '[200]', '[400]', '[800]'] as const;
+export const TCP_FLAG_NAMES = [
+  'fin',
+  'syn',
+  'rst',
+  'psh',
+  'ack',
+  'urg',
+  'ece',
+  'cwr',
+  'ns',
+  '[200]',
+  '[400]',
+  '[800]',
+] as const;
 export const CT_STATE_NAMES = ['new', 'est', 'rel', 'rpl', 'inv', 'trk', 'snat', 'dnat'] as const;
 export const TUNNEL_FLAG_NAMES = ['oam', 'df', 'csum', 'key'] as const;
 
@@ -47,7 +61,12 @@ function parseAddress<T>(parse: (text: string) => T, text: string, message: stri
 
 function prefixMask(text: string, bits: number, whole: string, kind: string): bigint {
   const length = Number(text);
-  if (length > bits) refuse(`${whole}: ${kind} network prefix bits not between 0 and ${bits}, inclusive`, whole, `a prefix length from 0 to ${bits}`);
+  if (length > bits)
+    refuse(
+      `${whole}: ${kind} network prefix bits not between 0 and ${bits}, inclusive`,
+      whole,
+      `a prefix length from 0 to ${bits}`,
+    );
   return ones(bits) ^ ones(bits - length);
 }
 
@@ -58,7 +77,8 @@ function parseIp(text: string, bits: 32 | 128): MaskedValue {
     bits === 32
       ? BigInt(parseAddress(parseIpv4, part, `${text}: invalid IP address`, 'an IPv4 address'))
       : bytesToBigint(parseAddress(parseIpv6, part, `${text}: invalid IPv6 address`, 'an IPv6 address'));
-  if (rest !== undefined) refuse(`${text}: invalid IP address`, text, `an ${kind} address, with a mask or a prefix length`);
+  if (rest !== undefined)
+    refuse(`${text}: invalid IP address`, text, `an ${kind} address, with a mask or a prefix length`);
   const value = one(address);
   if (suffix === undefined) return { value, mask: ones(bits) };
   return { value, mask: /^\d{1,3}$/.test(suffix) ? prefixMask(suffix, bits, text, kind) : one(suffix) };
@@ -67,7 +87,8 @@ function parseIp(text: string, bits: 32 | 128): MaskedValue {
 function parseEthernet(text: string, name: string): MaskedValue {
   const [address, mask, rest] = text.split('/');
   const message = `${text}: invalid Ethernet address`;
-  const one = (part: string): bigint => BigInt(parseAddress(parseMac, part, message, `an Ethernet address for ${name}, with a mask or without`));
+  const one = (part: string): bigint =>
+    BigInt(parseAddress(parseMac, part, message, `an Ethernet address for ${name}, with a mask or without`));
   if (rest !== undefined) refuse(message, text, 'one mask');
   return { value: one(address), mask: mask === undefined ? ones(48) : one(mask) };
 }
@@ -78,14 +99,18 @@ function parseNumber(text: string, field: OpenFlowField, whole: string): bigint 
   const bytes = Math.ceil(field.bits / 8);
   // Fields narrower than their code in OpenFlow are read into its whole bytes; four bytes from three on.
   const width = field.bits > 16 && field.bits < 32 ? 4 : bytes;
-  if (value >> BigInt(8 * width) !== 0n) refuse(`${whole}: value too large for ${width}-byte field ${field.name}`, whole, `an integer of ${width} bytes`);
+  if (value >> BigInt(8 * width) !== 0n)
+    refuse(`${whole}: value too large for ${width}-byte field ${field.name}`, whole, `an integer of ${width} bytes`);
   return value;
 }
 
 function parseNumbers(text: string, field: OpenFlowField): MaskedValue {
   const [value, mask, rest] = text.split('/');
   if (rest !== undefined) refuse(`${text}: bad syntax for ${field.name} value`, text, 'a value, or a value and a mask');
-  return { value: parseNumber(value, field, text), mask: mask === undefined ? ones(field.bits) : parseNumber(mask, field, text) };
+  return {
+    value: parseNumber(value, field, text),
+    mask: mask === undefined ? ones(field.bits) : parseNumber(mask, field, text),
+  };
 }
 
 /** Flags as `+a-b`, `a|b`, a number, or a number and a mask. */
@@ -97,7 +122,8 @@ function parseFlags(text: string, field: OpenFlowField, names: readonly string[]
     if (bit < 0) refuse(`${name}: unknown ${kind} flag(s)`, text, names.join(', '));
     return 1n << BigInt(bit);
   };
-  if (!/^[+-]/.test(text)) return { value: text.split('|').reduce((bits, name) => bits | bitOf(name), 0n), mask: known };
+  if (!/^[+-]/.test(text))
+    return { value: text.split('|').reduce((bits, name) => bits | bitOf(name), 0n), mask: known };
   let value = 0n;
   let mask = 0n;
   for (const [, sign, name] of text.matchAll(/([+-])([^+-]*)/g)) {
@@ -124,7 +150,9 @@ function parseFragment(text: string, field: OpenFlowField): MaskedValue {
   if (/^\d/.test(text)) return parseNumbers(text, field);
   const name = text.toLowerCase();
   if (Object.hasOwn(fragments, name)) return fragments[name];
-  const valid = Object.keys(fragments).map((each) => `"${each}"`).join(', ');
+  const valid = Object.keys(fragments)
+    .map((each) => `"${each}"`)
+    .join(', ');
   return refuse(`${text}: unknown fragment type (valid types are ${valid})`, text, valid);
 }
 
@@ -139,8 +167,8 @@ function parsePacketType(text: string): MaskedValue {
 }
 
 /**
- * A value with its mask, as `ovs-ofctl` reads it; `*` stands for any value. Throws `bad-flow-text`; does not mind bits beyond
- * the width of the field.
+ * A value with its mask, as `ovs-ofctl` reads it; `*` stands for any value. Throws `bad-flow-text`; does not mind bits
+ * beyond the width of the field.
  */
 export function parseValue(field: OpenFlowField, text: string, ports: PortNames = {}): MaskedValue {
   if (text === '*') return { value: 0n, mask: 0n };
@@ -156,7 +184,12 @@ export function parseValue(field: OpenFlowField, text: string, ports: PortNames 
       return parseIp(text, 128);
     case 'port': {
       const port = findPort(text, ports);
-      if (port === undefined) refuse(`${text}: invalid or unknown port for ${field.name}`, text, 'a port number, LOCAL and the like, or a name');
+      if (port === undefined)
+        refuse(
+          `${text}: invalid or unknown port for ${field.name}`,
+          text,
+          'a port number, LOCAL and the like, or a name',
+        );
       return { value: BigInt(port), mask: ones(field.bits) };
     }
     case 'tcp_flags':
@@ -196,7 +229,9 @@ export function formatValue(field: OpenFlowField, { value, mask }: MaskedValue, 
     case 'decimal':
       return String(value) + (isExact ? '' : `/${formatHex(mask)}`);
     case 'tun_flags':
-      return isExact ? formatNames(TUNNEL_FLAG_NAMES, Number(value)) : formatSigned(TUNNEL_FLAG_NAMES, Number(value), Number(mask));
+      return isExact
+        ? formatNames(TUNNEL_FLAG_NAMES, Number(value))
+        : formatSigned(TUNNEL_FLAG_NAMES, Number(value), Number(mask));
     default:
       return formatHex(value) + (isExact ? '' : `/${formatHex(mask)}`);
   }
@@ -209,5 +244,7 @@ export function formatNames(names: readonly string[], value: number): string {
 
 /** `+name` and `-name` for the bits of a mask, the lowest first. */
 export function formatSigned(names: readonly string[], value: number, mask: number): string {
-  return names.map((name, bit) => (((mask >>> bit) & 1) === 0 ? '' : ((value >>> bit) & 1 ? '+' : '-') + name)).join('');
+  return names
+    .map((name, bit) => (((mask >>> bit) & 1) === 0 ? '' : ((value >>> bit) & 1 ? '+' : '-') + name))
+    .join('');
 }

@@ -5,11 +5,15 @@ import { createRandom } from './random.js';
 
 /** The first `length` bits of a value as text. */
 function bitsOf(value: ArrayLike<number>, length: number): string {
-  return Array.from(value, (word) => (word >>> 0).toString(2).padStart(32, '0')).join('').slice(0, length);
+  return Array.from(value, (word) => (word >>> 0).toString(2).padStart(32, '0'))
+    .join('')
+    .slice(0, length);
 }
 
 function lengthsIn(bits: Int32Array): number[] {
-  return Array.from({ length: bits.length * 32 }, (_, index) => index + 1).filter((length) => (bits[(length - 1) >>> 5] >>> ((length - 1) & 31)) & 1);
+  return Array.from({ length: bits.length * 32 }, (_, index) => index + 1).filter(
+    (length) => (bits[(length - 1) >>> 5] >>> ((length - 1) & 31)) & 1,
+  );
 }
 
 describe('prefixMask', () => {
@@ -67,7 +71,8 @@ describe('prefix trie', () => {
     const random = createRandom(seed);
     const words = width / 32;
     // Few values, so that prefixes nest and share beginnings; the last bits of words vary too.
-    const value = (): number[] => Array.from({ length: words }, () => random.pick([0, -1, 0x0a000000, 0x0a000001, 0x0a800000, random.word()]));
+    const value = (): number[] =>
+      Array.from({ length: words }, () => random.pick([0, -1, 0x0a000000, 0x0a000001, 0x0a800000, random.word()]));
     const trie = createPrefixTrie();
     const list: { value: number[]; length: number }[] = [];
     for (let round = 0; round < 300; round++) {
@@ -86,7 +91,13 @@ describe('prefix trie', () => {
         const lengths = new Int32Array(words);
         const needed = trie.lookup(asked, width, lengths);
         const matching = (other: readonly number[]): number[] =>
-          [...new Set(list.filter((prefix) => bitsOf(prefix.value, prefix.length) === bitsOf(other, prefix.length)).map((prefix) => prefix.length))].sort((a, b) => a - b);
+          [
+            ...new Set(
+              list
+                .filter((prefix) => bitsOf(prefix.value, prefix.length) === bitsOf(other, prefix.length))
+                .map((prefix) => prefix.length),
+            ),
+          ].sort((a, b) => a - b);
         expect(lengthsIn(lengths)).toEqual(matching(asked));
         expect(fresh.lookup(asked, width, null)).toBe(needed);
         // Bits behind the needed ones change nothing about the lengths up to them, and none beyond them match.

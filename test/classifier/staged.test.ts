@@ -2,7 +2,17 @@
 // flipping all others; and how few they are, against what Open vSwitch 3.1.0 answered to `ofproto/trace`.
 import { describe, expect, it } from 'vitest';
 import { createStagedClassifier, type StagedRule } from '../../src/classifier/staged.js';
-import { FLOW_WORDS, GROUPS_WORD, KEY_WORDS, fields, getField, setExact, setField, type FieldName, type FlowWords } from '../../src/flow/fields.js';
+import {
+  FLOW_WORDS,
+  GROUPS_WORD,
+  KEY_WORDS,
+  fields,
+  getField,
+  setExact,
+  setField,
+  type FieldName,
+  type FlowWords,
+} from '../../src/flow/fields.js';
 import { parseIpv4 } from '../../src/util/address.js';
 import { MegaflowError } from '../../src/util/errors.js';
 import { createRandom, type Random } from './random.js';
@@ -43,7 +53,11 @@ function shown(mask: FlowWords): Record<string, string> {
   return found;
 }
 
-function lookup(rules: readonly NamedRule[], flow: FlowWords, prefixFields?: readonly FieldName[]): [string | undefined, Record<string, string>] {
+function lookup(
+  rules: readonly NamedRule[],
+  flow: FlowWords,
+  prefixFields?: readonly FieldName[],
+): [string | undefined, Record<string, string>] {
   const classifier = createStagedClassifier<NamedRule>({ prefixFields });
   for (const rule of rules) classifier.insert(rule);
   const wildcards = new Int32Array(FLOW_WORDS);
@@ -53,7 +67,15 @@ function lookup(rules: readonly NamedRule[], flow: FlowWords, prefixFields?: rea
 }
 
 const ip = (text: string): number => parseIpv4(text);
-const udp53 = createFlow({ ofInPort: 1, ethType: 0x0800, ipProto: 17, ipv4Src: ip('1.1.1.2'), ipv4Dst: ip('10.10.10.1'), tpSrc: 4321, tpDst: 53 });
+const udp53 = createFlow({
+  ofInPort: 1,
+  ethType: 0x0800,
+  ipProto: 17,
+  ipv4Src: ip('1.1.1.2'),
+  ipv4Dst: ip('10.10.10.1'),
+  tpSrc: 4321,
+  tpDst: 53,
+});
 
 describe('what is un-wildcarded', () => {
   it('is nothing by an empty table and a rule that matches all', () => {
@@ -70,18 +92,26 @@ describe('what is un-wildcarded', () => {
 
   it('ends with the stage that failed', () => {
     const rule = { ofInPort: 1, ethDst: 1, ethType: 0x0800, ipProto: 17, tpDst: 53 };
-    const failing = (values: Values): Record<string, string> => lookup([createRule('no', 1, { ...rule, ...values })], udp53)[1];
+    const failing = (values: Values): Record<string, string> =>
+      lookup([createRule('no', 1, { ...rule, ...values })], udp53)[1];
     const none = { ofInPort: 'ffffffff' };
     expect(failing({ ofInPort: 2 })).toEqual(none);
     expect(failing({})).toEqual({ ...none, ethDst: 'ffffffffffff', ethType: 'ffff' });
-    expect(failing({ ethDst: 0, ipProto: 6 })).toEqual({ ...none, ethDst: 'ffffffffffff', ethType: 'ffff', ipProto: 'ff' });
+    expect(failing({ ethDst: 0, ipProto: 6 })).toEqual({
+      ...none,
+      ethDst: 'ffffffffffff',
+      ethType: 'ffff',
+      ipProto: 'ff',
+    });
   });
 
   it('is, of the ports, the leading bits that no rule has', () => {
-    // 8472 is 0010 0001 0001 1000 and 53 is 0000 0000 0011 0101: the third bit differs. Observed with 3.1.0: udp(dst=53/0xe000).
+    // 8472 is 0010 0001 0001 1000 and 53 is 0000 0000 0011 0101: the third bit differs. Observed with 3.1.0:
+    // udp(dst=53/0xe000).
     const listener = createRule('vxlan', 1, { ethType: 0x0800, ipProto: 17, tpDst: 8472 });
     expect(lookup([listener], udp53, [])).toEqual([undefined, { ethType: 'ffff', ipProto: 'ff', tpDst: 'e000' }]);
-    // With both ports masked the trie begins with the source port: 4321 is 0001..., 8080 is 0001 1111...: bit 5 differs.
+    // With both ports masked the trie begins with the source port: 4321 is 0001..., 8080 is 0001 1111...: bit 5
+    // differs.
     const both = createRule('both', 1, { ethType: 0x0800, ipProto: 17, tpSrc: 8080, tpDst: 8472 });
     expect(lookup([both], udp53, [])[1]).toEqual({ ethType: 'ffff', ipProto: 'ff', tpSrc: 'f800' });
   });
@@ -105,9 +135,19 @@ describe('what is un-wildcarded', () => {
 
   it('is a prefix, if the table has no rule for the address', () => {
     // 10.10.10.1 and 172.16.1.0/24 differ in the first bit; nothing of the subtable's other stages was looked at.
-    const rule = createRule('net', 1, { ofInPort: 1, ethType: 0x0800, ipv4Dst: [ip('172.16.1.0'), ip('255.255.255.0')], ipProto: 6 });
+    const rule = createRule('net', 1, {
+      ofInPort: 1,
+      ethType: 0x0800,
+      ipv4Dst: [ip('172.16.1.0'), ip('255.255.255.0')],
+      ipProto: 6,
+    });
     expect(lookup([rule], udp53)).toEqual([undefined, { ofInPort: 'ffffffff', ethType: 'ffff', ipv4Dst: '80000000' }]);
-    expect(lookup([rule], udp53, [])[1]).toEqual({ ofInPort: 'ffffffff', ethType: 'ffff', ipv4Dst: 'ffffff00', ipProto: 'ff' });
+    expect(lookup([rule], udp53, [])[1]).toEqual({
+      ofInPort: 'ffffffff',
+      ethType: 'ffff',
+      ipv4Dst: 'ffffff00',
+      ipProto: 'ff',
+    });
   });
 
   it('is no prefix longer than the mask itself would be', () => {
@@ -119,7 +159,12 @@ describe('what is un-wildcarded', () => {
     // Where these bits are exact already, the trie's word is taken, and the last stages are not looked at.
     const all = createRule('all', 3, { ethType: 0x0800, ipv4Dst: ip('10.10.10.1'), ipProto: 6 });
     const port = createRule('port', 2, { ethType: 0x0800, ipv4Dst: [ip('11.0.0.0'), ip('255.0.0.0')], tpDst: 1 });
-    expect(lookup([all, long, port], udp53)[1]).toEqual({ ofInPort: 'ffffffff', ethType: 'ffff', ipv4Dst: 'ffffffff', ipProto: 'ff' });
+    expect(lookup([all, long, port], udp53)[1]).toEqual({
+      ofInPort: 'ffffffff',
+      ethType: 'ffff',
+      ipv4Dst: 'ffffffff',
+      ipProto: 'ff',
+    });
   });
 
   it('knows nothing of prefixes where the field means something else', () => {
@@ -129,7 +174,11 @@ describe('what is un-wildcarded', () => {
   });
 
   it('stops where no better rule can be', () => {
-    const rules = [createRule('first', 5, { ofInPort: 1 }), createRule('second', 5, { ethType: 0x0800 }), createRule('third', 4, { ipProto: 17 })];
+    const rules = [
+      createRule('first', 5, { ofInPort: 1 }),
+      createRule('second', 5, { ethType: 0x0800 }),
+      createRule('third', 4, { ipProto: 17 }),
+    ];
     expect(lookup(rules, udp53)).toEqual(['first', { ofInPort: 'ffffffff' }]);
   });
 });
@@ -242,55 +291,60 @@ describe('at random', () => {
     [14, 40, [] as FieldName[]],
     [15, 25, ['ipv6Dst', 'ipv6Src', 'ipv4Src'] as FieldName[]],
     [16, 100, ['ipv4Src', 'ipv4Dst', 'ipv6Dst'] as FieldName[]],
-  ])('finds what a linear search finds, and no other bit decides it; seed %i, about %i rules', (seed, count, prefixFields) => {
-    const random = createRandom(seed);
-    const classifier = createStagedClassifier<NamedRule>({ prefixFields });
-    const rules: NamedRule[] = [];
-    const best = (flow: FlowWords): number => Math.max(-1, ...rules.filter((rule) => matches(rule, flow)).map((rule) => rule.priority));
-    let probes = 0;
-    const wrong: string[] = [];
-    for (let round = 0; round < 300; round++) {
-      if (rules.length < count || random.below(2) === 0) {
-        const rule = randomRule(random, round);
-        const old = classifier.insert(rule);
-        if (old) rules.splice(rules.indexOf(old), 1);
-        rules.push(rule);
-      } else {
-        const [rule] = rules.splice(random.below(rules.length), 1);
-        expect(classifier.find(rule.key, rule.mask, rule.priority)).toBe(rule);
-        expect(classifier.remove(rule)).toBe(true);
-        expect(classifier.find(rule.key, rule.mask, rule.priority)).toBeUndefined();
-      }
-      expect(classifier.size).toBe(rules.length);
-      expect(new Set(classifier)).toEqual(new Set(rules));
-      for (let probe = 0; probe < 4; probe++) {
-        const flow = randomFlow(random);
-        const wildcards = new Int32Array(FLOW_WORDS);
-        setExact(wildcards, 'ethType');
-        const found = classifier.lookup(flow, wildcards);
-        expect(found?.priority ?? -1).toBe(best(flow));
-        if (found) expect(matches(found, flow)).toBe(true);
-        for (let flip = 0; flip < 12; flip++) {
-          const other = flow.slice();
-          const from = random.below(2) === 0 ? randomFlow(random) : Int32Array.from({ length: FLOW_WORDS }, () => random.word());
-          for (let word = 0; word < FLOW_WORDS; word++) other[word] ^= (other[word] ^ from[word]) & ~wildcards[word];
-          if (classifier.lookup(other, null) !== found) wrong.push(`round ${round}: other fields`);
-          probes++;
+  ])(
+    'finds what a linear search finds, and no other bit decides it; seed %i, about %i rules',
+    (seed, count, prefixFields) => {
+      const random = createRandom(seed);
+      const classifier = createStagedClassifier<NamedRule>({ prefixFields });
+      const rules: NamedRule[] = [];
+      const best = (flow: FlowWords): number =>
+        Math.max(-1, ...rules.filter((rule) => matches(rule, flow)).map((rule) => rule.priority));
+      let probes = 0;
+      const wrong: string[] = [];
+      for (let round = 0; round < 300; round++) {
+        if (rules.length < count || random.below(2) === 0) {
+          const rule = randomRule(random, round);
+          const old = classifier.insert(rule);
+          if (old) rules.splice(rules.indexOf(old), 1);
+          rules.push(rule);
+        } else {
+          const [rule] = rules.splice(random.below(rules.length), 1);
+          expect(classifier.find(rule.key, rule.mask, rule.priority)).toBe(rule);
+          expect(classifier.remove(rule)).toBe(true);
+          expect(classifier.find(rule.key, rule.mask, rule.priority)).toBeUndefined();
         }
-        for (let flip = 0; flip < 40; flip++) {
-          const word = random.below(FLOW_WORDS);
-          const other = flow.slice();
-          other[word] ^= (1 << random.below(32)) & ~wildcards[word];
-          if (classifier.lookup(other, null) !== found) wrong.push(`round ${round}: word ${word}`);
+        expect(classifier.size).toBe(rules.length);
+        expect(new Set(classifier)).toEqual(new Set(rules));
+        for (let probe = 0; probe < 4; probe++) {
+          const flow = randomFlow(random);
+          const wildcards = new Int32Array(FLOW_WORDS);
+          setExact(wildcards, 'ethType');
+          const found = classifier.lookup(flow, wildcards);
+          expect(found?.priority ?? -1).toBe(best(flow));
+          if (found) expect(matches(found, flow)).toBe(true);
+          for (let flip = 0; flip < 12; flip++) {
+            const other = flow.slice();
+            const from =
+              random.below(2) === 0 ? randomFlow(random) : Int32Array.from({ length: FLOW_WORDS }, () => random.word());
+            for (let word = 0; word < FLOW_WORDS; word++) other[word] ^= (other[word] ^ from[word]) & ~wildcards[word];
+            if (classifier.lookup(other, null) !== found) wrong.push(`round ${round}: other fields`);
+            probes++;
+          }
+          for (let flip = 0; flip < 40; flip++) {
+            const word = random.below(FLOW_WORDS);
+            const other = flow.slice();
+            other[word] ^= (1 << random.below(32)) & ~wildcards[word];
+            if (classifier.lookup(other, null) !== found) wrong.push(`round ${round}: word ${word}`);
+          }
         }
       }
-    }
-    expect(wrong).toEqual([]);
-    expect(probes).toBe(300 * 4 * 12);
-    for (const rule of rules) classifier.remove(rule);
-    expect(classifier.size).toBe(0);
-    const wildcards = new Int32Array(FLOW_WORDS);
-    expect(classifier.lookup(randomFlow(random), wildcards)).toBeUndefined();
-    expect(wildcards.every((word) => word === 0)).toBe(true);
-  });
+      expect(wrong).toEqual([]);
+      expect(probes).toBe(300 * 4 * 12);
+      for (const rule of rules) classifier.remove(rule);
+      expect(classifier.size).toBe(0);
+      const wildcards = new Int32Array(FLOW_WORDS);
+      expect(classifier.lookup(randomFlow(random), wildcards)).toBeUndefined();
+      expect(wildcards.every((word) => word === 0)).toBe(true);
+    },
+  );
 });

@@ -1,4 +1,5 @@
-// Groups: their text, against what `ovs-ofctl add-group` and `dump-groups` of Open vSwitch 3.1.0 took, printed and refused.
+// Groups: their text, against what `ovs-ofctl add-group` and `dump-groups` of Open vSwitch 3.1.0 took, printed and
+// refused.
 import { describe, expect, it } from 'vitest';
 import { createGroupTable, formatGroup, parseGroup } from '../../src/openflow/group.js';
 import { MegaflowError } from '../../src/util/errors.js';
@@ -7,7 +8,10 @@ const ports = { portNumber: (name: string) => (/^p[123]$/.test(name) ? Number(na
 
 describe('parseGroup', () => {
   it.each([
-    ['group_id=1,type=all,bucket=output:1,bucket=output:2', 'group_id=1,type=all,bucket=bucket_id:0,actions=output:1,bucket=bucket_id:1,actions=output:2'],
+    [
+      'group_id=1,type=all,bucket=output:1,bucket=output:2',
+      'group_id=1,type=all,bucket=bucket_id:0,actions=output:1,bucket=bucket_id:1,actions=output:2',
+    ],
     [
       'group_id=1,type=select,bucket=weight:5,output:1,bucket=weight:6,actions=output:2',
       'group_id=1,type=select,bucket=bucket_id:0,weight:5,actions=output:1,bucket=bucket_id:1,weight:6,actions=output:2',
@@ -16,7 +20,10 @@ describe('parseGroup', () => {
       'group_id=1,type=select,bucket=bucket_id:5,weight:5,actions=output:1,bucket=bucket_id=6,weight=7,mod_vlan_vid:3,output:2',
       'group_id=1,type=select,bucket=bucket_id:5,weight:5,actions=output:1,bucket=bucket_id:6,weight:7,actions=mod_vlan_vid:3,output:2',
     ],
-    ['group_id=1,type=indirect,bucket=actions=output:1', 'group_id=1,type=indirect,bucket=bucket_id:0,actions=output:1'],
+    [
+      'group_id=1,type=indirect,bucket=actions=output:1',
+      'group_id=1,type=indirect,bucket=bucket_id:0,actions=output:1',
+    ],
     [
       'group_id=1,type=ff,bucket=watch_port:1,actions=output:1,bucket=watch_group:3,output:2',
       'group_id=1,type=ff,bucket=bucket_id:0,watch_port:1,actions=output:1,bucket=bucket_id:1,watch_group:3,actions=output:2',
@@ -30,14 +37,20 @@ describe('parseGroup', () => {
       'group_id=1,type=select,selection_method=hash,selection_method_param=5,fields(ip_src,ip_dst),bucket=1',
       'group_id=1,type=select,selection_method=hash,selection_method_param=5,fields(ip_src,ip_dst),bucket=bucket_id:0,actions=output:1',
     ],
-    ['group_id=1,type=select,selection_method=dp_hash,bucket=1', 'group_id=1,type=select,selection_method=dp_hash,bucket=bucket_id:0,actions=output:1'],
+    [
+      'group_id=1,type=select,selection_method=dp_hash,bucket=1',
+      'group_id=1,type=select,selection_method=dp_hash,bucket=bucket_id:0,actions=output:1',
+    ],
     [
       'group_id=1,type=select,selection_method=hash,fields=eth_src,bucket=1',
       'group_id=1,type=select,selection_method=hash,fields=eth_src,bucket=bucket_id:0,actions=output:1',
     ],
     ['group_id=4294967040,type=all,bucket=1', 'group_id=4294967040,type=all,bucket=bucket_id:0,actions=output:1'],
     ['group_id=1,type=all,bucket=drop', 'group_id=1,type=all,bucket=bucket_id:0,actions=drop'],
-    ['group_id=1,type=all,bucket=set_field:1.2.3.4->ip_dst,resubmit(,3)', 'group_id=1,type=all,bucket=bucket_id:0,actions=mod_nw_dst:1.2.3.4,resubmit(,3)'],
+    [
+      'group_id=1,type=all,bucket=set_field:1.2.3.4->ip_dst,resubmit(,3)',
+      'group_id=1,type=all,bucket=bucket_id:0,actions=mod_nw_dst:1.2.3.4,resubmit(,3)',
+    ],
     [
       'group_id=1 type=all bucket=1,2 bucket=3',
       'group_id=1,type=all,bucket=bucket_id:0,actions=output:1,output:2,bucket=bucket_id:1,actions=output:3',
@@ -65,7 +78,9 @@ describe('parseGroup', () => {
   });
 
   it('gives buckets the numbers that are free, and each number once', () => {
-    expect(parseGroup('group_id=1,type=all,bucket=1,bucket=bucket_id:0,2,bucket=3').buckets.map(({ id }) => id)).toEqual([1, 0, 2]);
+    expect(
+      parseGroup('group_id=1,type=all,bucket=1,bucket=bucket_id:0,2,bucket=3').buckets.map(({ id }) => id),
+    ).toEqual([1, 0, 2]);
     expect(() => parseGroup('group_id=1,type=all,bucket=bucket_id:5,1,bucket=bucket_id:5,2')).toThrow(MegaflowError);
   });
 
@@ -86,7 +101,9 @@ describe('createGroupTable', () => {
     const other = parseGroup('group_id=1,type=select,bucket=2');
     groups.modify(other);
     expect([...groups]).toEqual([other]);
-    expect(() => groups.modify(parseGroup('group_id=2,type=all'))).toThrow(expect.objectContaining({ code: 'not-found' }));
+    expect(() => groups.modify(parseGroup('group_id=2,type=all'))).toThrow(
+      expect.objectContaining({ code: 'not-found' }),
+    );
     expect([groups.sequence, groups.remove(1), groups.remove(1), groups.sequence]).toEqual([2, true, false, 3]);
   });
 });

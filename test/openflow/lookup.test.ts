@@ -1,6 +1,15 @@
 // Looking up in a table: the rule and the un-wildcarded bits, against what Open vSwitch 3.1.0 said in `ofproto/trace`.
 import { describe, expect, it } from 'vitest';
-import { FLOW_WORDS, FRAG_LATER, VLAN_PRESENT, anyBit, getField, setExact, setField, type FlowWords } from '../../src/flow/fields.js';
+import {
+  FLOW_WORDS,
+  FRAG_LATER,
+  VLAN_PRESENT,
+  anyBit,
+  getField,
+  setExact,
+  setField,
+  type FlowWords,
+} from '../../src/flow/fields.js';
 import { formatMatch } from '../../src/openflow/match-format.js';
 import { parseExactFlow, parseFlowMod } from '../../src/openflow/parse.js';
 import { createFlowTables } from '../../src/openflow/table.js';
@@ -28,19 +37,22 @@ function finishMask(mask: FlowWords, flow: FlowWords): void {
 }
 
 describe('FlowTables.lookup', () => {
-  it.each(recordedTraces.map((recorded, index) => [index, recorded] as const))('agrees with recorded traces, set %i', (_, { rules, traces }) => {
-    const tables = createFlowTables();
-    for (const rule of rules) tables.apply(parseFlowMod(rule), 0);
-    for (const [text, ruleText, megaflow] of traces) {
-      const flow = parseExactFlow(text);
-      const mask = startMask(flow);
-      const rule = tables.lookup(0, flow, mask);
-      finishMask(mask, flow);
-      const match = rule ? formatMatch(rule) : '';
-      const shown = rule ? `${match}${match === '' ? '' : ', '}priority ${rule.priority}` : 'No match.';
-      expect([text, shown, formatMatch({ key: flow, mask })]).toEqual([text, ruleText, megaflow]);
-    }
-  });
+  it.each(recordedTraces.map((recorded, index) => [index, recorded] as const))(
+    'agrees with recorded traces, set %i',
+    (_, { rules, traces }) => {
+      const tables = createFlowTables();
+      for (const rule of rules) tables.apply(parseFlowMod(rule), 0);
+      for (const [text, ruleText, megaflow] of traces) {
+        const flow = parseExactFlow(text);
+        const mask = startMask(flow);
+        const rule = tables.lookup(0, flow, mask);
+        finishMask(mask, flow);
+        const match = rule ? formatMatch(rule) : '';
+        const shown = rule ? `${match}${match === '' ? '' : ', '}priority ${rule.priority}` : 'No match.';
+        expect([text, shown, formatMatch({ key: flow, mask })]).toEqual([text, ruleText, megaflow]);
+      }
+    },
+  );
 
   it('takes the ports of fragments for zero, as Open vSwitch does unless it is told otherwise', () => {
     const tables = createFlowTables();

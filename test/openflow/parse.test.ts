@@ -64,7 +64,10 @@ describe('parseFlowMod', () => {
       actions: [],
     });
     expect(parseFlowMod('priority=7,in_port=1', 'delete_strict').priority).toBe(7);
-    expect(parseFlowMod('cookie=1/-1,cookie=2,actions=normal', 'modify')).toMatchObject({ cookie: 2n, cookieMatch: { value: 1n, mask: 2n ** 64n - 1n } });
+    expect(parseFlowMod('cookie=1/-1,cookie=2,actions=normal', 'modify')).toMatchObject({
+      cookie: 2n,
+      cookieMatch: { value: 1n, mask: 2n ** 64n - 1n },
+    });
     for (const [text, command, message] of [
       ['priority=7', 'delete', 'unknown keyword priority'],
       ['actions=drop', 'delete', 'unknown keyword actions'],
@@ -99,7 +102,8 @@ describe('parseFlowMod', () => {
         try {
           parse();
         } catch (error) {
-          if (!(error instanceof MegaflowError)) throw new Error(`seed 22, round ${round}: ${JSON.stringify(text)}`, { cause: error });
+          if (!(error instanceof MegaflowError))
+            throw new Error(`seed 22, round ${round}: ${JSON.stringify(text)}`, { cause: error });
           refused++;
         }
       }
@@ -123,7 +127,10 @@ describe('parseExactFlow', () => {
       'in_port=1,tcp,tp_dst=443,tcp_flags=ack',
       'tcp,in_port=1,vlan_tci=0x0000,dl_src=00:00:00:00:00:00,dl_dst=00:00:00:00:00:00,nw_src=0.0.0.0,nw_dst=0.0.0.0,nw_tos=0,nw_ecn=0,nw_ttl=0,nw_frag=no,tp_src=0,tp_dst=443,tcp_flags=ack',
     ],
-    ['in_port=LOCAL,udp,nw_dst=1.2.3.4,nw_ttl=64', `udp,in_port=LOCAL,${udp4},nw_tos=0,nw_ecn=0,nw_ttl=64,nw_frag=no,tp_src=0,tp_dst=0`],
+    [
+      'in_port=LOCAL,udp,nw_dst=1.2.3.4,nw_ttl=64',
+      `udp,in_port=LOCAL,${udp4},nw_tos=0,nw_ecn=0,nw_ttl=64,nw_frag=no,tp_src=0,tp_dst=0`,
+    ],
   ])('prints %s as trace does', (given, printed) => {
     expect(formatFlow(parseExactFlow(given))).toBe(printed);
   });

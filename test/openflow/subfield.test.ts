@@ -3,7 +3,16 @@ import { describe, expect, it } from 'vitest';
 import { FLOW_WORDS, getField, setField, type FieldName } from '../../src/flow/fields.js';
 import { fieldOfAnyName, fieldOfName, openFlowFields } from '../../src/openflow/field-names.js';
 import { parseExactFlow } from '../../src/openflow/parse.js';
-import { formatSubfield, hasPrerequisites, maskSubfield, parseSubfield, readField, readSubfield, writeField, writeSubfield } from '../../src/openflow/subfield.js';
+import {
+  formatSubfield,
+  hasPrerequisites,
+  maskSubfield,
+  parseSubfield,
+  readField,
+  readSubfield,
+  writeField,
+  writeSubfield,
+} from '../../src/openflow/subfield.js';
 import { ones } from '../../src/openflow/value.js';
 import { createRandom } from '../classifier/random.js';
 
@@ -17,7 +26,8 @@ const missing: Readonly<Record<string, bigint>> = { nw_tos: 3n, arp_op: 0xff00n 
 
 describe('fields', () => {
   it('are as wide as their parts', () => {
-    for (const field of openFlowFields) expect([field.name, field.parts.reduce((bits, part) => bits + part.bits, 0)]).toEqual([field.name, field.bits]);
+    for (const field of openFlowFields)
+      expect([field.name, field.parts.reduce((bits, part) => bits + part.bits, 0)]).toEqual([field.name, field.bits]);
   });
 
   it('are found by each of their names', () => {
@@ -27,23 +37,26 @@ describe('fields', () => {
     expect(fieldOfAnyName('constructor')).toBeUndefined();
   });
 
-  it.each(openFlowFields.map((field) => [field.name, field] as const))('%s: what is written is read, and nothing else changes', (name, field) => {
-    const random = createRandom(field.bits);
-    const there = ones(field.bits) & ~(missing[name] ?? 0n);
-    for (const seed of [1, 2, 3]) {
-      const words = randomWords(seed);
-      const before = words.slice();
-      let value = 0n;
-      for (let bits = 0; bits < field.bits; bits += 32) value = (value << 32n) | BigInt(random.word() >>> 0);
-      value &= ones(field.bits);
-      const mask = (value * 0x9e3779b97f4a7c15n) & ones(field.bits);
-      const old = readField(words, field);
-      writeField(words, field, value, mask);
-      expect(readField(words, field)).toBe(((old & ~mask) | (value & mask)) & there);
-      writeField(words, field, old);
-      expect(Array.from(words)).toEqual(Array.from(before));
-    }
-  });
+  it.each(openFlowFields.map((field) => [field.name, field] as const))(
+    '%s: what is written is read, and nothing else changes',
+    (name, field) => {
+      const random = createRandom(field.bits);
+      const there = ones(field.bits) & ~(missing[name] ?? 0n);
+      for (const seed of [1, 2, 3]) {
+        const words = randomWords(seed);
+        const before = words.slice();
+        let value = 0n;
+        for (let bits = 0; bits < field.bits; bits += 32) value = (value << 32n) | BigInt(random.word() >>> 0);
+        value &= ones(field.bits);
+        const mask = (value * 0x9e3779b97f4a7c15n) & ones(field.bits);
+        const old = readField(words, field);
+        writeField(words, field, value, mask);
+        expect(readField(words, field)).toBe(((old & ~mask) | (value & mask)) & there);
+        writeField(words, field, old);
+        expect(Array.from(words)).toEqual(Array.from(before));
+      }
+    },
+  );
 });
 
 describe('subfields', () => {
@@ -67,7 +80,14 @@ describe('subfields', () => {
     writeSubfield(words, parseSubfield('vlan_pcp'), 5n);
     writeSubfield(words, parseSubfield('nw_tos[2..7]'), 0x2en);
     const found = (name: FieldName): number => getField(words, name);
-    expect([found('reg2'), found('reg3'), found('tunIdHigh'), found('tunId'), found('vlanTci'), found('ipTos')]).toEqual([0xab, 0, 7, 0, 0xa000, 0xb8]);
+    expect([
+      found('reg2'),
+      found('reg3'),
+      found('tunIdHigh'),
+      found('tunId'),
+      found('vlanTci'),
+      found('ipTos'),
+    ]).toEqual([0xab, 0, 7, 0, 0xa000, 0xb8]);
     expect(readSubfield(words, parseSubfield('ipv6_dst[120..127]'))).toBe(0xfdn);
     const mask = new Int32Array(FLOW_WORDS);
     maskSubfield(mask, parseSubfield('eth_src[0..7]'));

@@ -40,15 +40,21 @@ describe('formatRule', () => {
       ' cookie=0x0, duration=4.250s, table=0, n_packets=3, n_bytes=180, idle_timeout=60, hard_timeout=90, idle_age=2, priority=1,ip actions=NORMAL',
     );
     apply(tables, 'actions=drop', 'modify', 4000);
-    expect(line(5250)).toContain('duration=4.250s, table=0, n_packets=3, n_bytes=180, idle_timeout=60, hard_timeout=90, idle_age=2, hard_age=1, ');
-    expect(formatRule(rule, 5250, { statistics: false })).toBe(' idle_timeout=60, hard_timeout=90, priority=1,ip actions=drop');
+    expect(line(5250)).toContain(
+      'duration=4.250s, table=0, n_packets=3, n_bytes=180, idle_timeout=60, hard_timeout=90, idle_age=2, hard_age=1, ',
+    );
+    expect(formatRule(rule, 5250, { statistics: false })).toBe(
+      ' idle_timeout=60, hard_timeout=90, priority=1,ip actions=drop',
+    );
   });
 
   it('shows names of ports where it is given them', () => {
     const tables = fill('in_port=1,actions=output:2,output:3,LOCAL,resubmit(2,3)');
     const [rule] = tables.rules();
     const portName = (number: number): string | undefined => ({ 1: 'eth0', 2: 'a b', 3: 'local' })[number];
-    expect(formatRule(rule, 0, { statistics: false, portName })).toBe(' in_port=eth0 actions=output:"a b",output:"local",LOCAL,resubmit("a b",3)');
+    expect(formatRule(rule, 0, { statistics: false, portName })).toBe(
+      ' in_port=eth0 actions=output:"a b",output:"local",LOCAL,resubmit("a b",3)',
+    );
   });
 });
 
@@ -98,7 +104,9 @@ describe('adding', () => {
     expect(Array.from(tables.rules(), (rule) => rule.table)).toEqual([0, 7, 253]);
     expect(Array.from(tables.rules(7), (rule) => rule.table)).toEqual([7]);
     expect(Array.from(tables.rules(8))).toEqual([]);
-    expect(() => apply(tables, 'table=254,actions=1')).toThrow(expect.objectContaining({ code: 'out-of-range', value: 254 }));
+    expect(() => apply(tables, 'table=254,actions=1')).toThrow(
+      expect.objectContaining({ code: 'out-of-range', value: 254 }),
+    );
     expect(tables.lookup(200, parseExactFlow('tcp'), null)).toBeUndefined();
   });
 
@@ -110,7 +118,11 @@ describe('adding', () => {
 });
 
 describe('modifying and deleting', () => {
-  const rules = ['priority=1,tcp,cookie=1,actions=1', 'priority=2,tcp,tp_dst=80,cookie=2,actions=2', 'table=3,priority=1,ip,actions=group:4,LOCAL'];
+  const rules = [
+    'priority=1,tcp,cookie=1,actions=1',
+    'priority=2,tcp,tp_dst=80,cookie=2,actions=2',
+    'table=3,priority=1,ip,actions=group:4,LOCAL',
+  ];
 
   it('strictly means the very match and priority', () => {
     const tables = fill(...rules);
@@ -166,9 +178,14 @@ describe('modifying and deleting', () => {
 
 describe('expire', () => {
   it('counts the idle timeout from the last packet, the hard one from the last change', () => {
-    const tables = fill('priority=1,idle_timeout=2,actions=1', 'priority=2,hard_timeout=3,actions=2', 'priority=3,actions=3');
+    const tables = fill(
+      'priority=1,idle_timeout=2,actions=1',
+      'priority=2,hard_timeout=3,actions=2',
+      'priority=3,actions=3',
+    );
     const [idle] = Array.from(tables.rules()).filter(({ priority }) => priority === 1);
-    const expired = (nowMs: number): [number, string][] => tables.expire(nowMs).map(({ rule, reason }) => [rule.priority, reason]);
+    const expired = (nowMs: number): [number, string][] =>
+      tables.expire(nowMs).map(({ rule, reason }) => [rule.priority, reason]);
     expect(expired(2000)).toEqual([]);
     tables.credit(idle, 1, 60, 1500);
     expect(expired(3000)).toEqual([]);
@@ -182,11 +199,15 @@ describe('expire', () => {
 
 describe('learn', () => {
   const learnOf = (text: string): LearnAction => parseFlowMod(`${text}`).actions[0] as LearnAction;
-  const flow = parseExactFlow('in_port=3,dl_vlan=10,dl_src=02:00:00:00:00:01,dl_dst=02:00:00:00:00:02,udp,nw_src=1.2.3.4,udp_src=53,udp_dst=9');
+  const flow = parseExactFlow(
+    'in_port=3,dl_vlan=10,dl_src=02:00:00:00:00:01,dl_dst=02:00:00:00:00:02,udp,nw_src=1.2.3.4,udp_src=53,udp_dst=9',
+  );
 
   it('makes a rule of a packet', () => {
     // The example of ovs-actions(7): a flow that sends to where the packet came from.
-    const mac = learnOf('actions=learn(table=10,hard_timeout=5,NXM_OF_VLAN_TCI[0..11],NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[],output:NXM_OF_IN_PORT[])');
+    const mac = learnOf(
+      'actions=learn(table=10,hard_timeout=5,NXM_OF_VLAN_TCI[0..11],NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[],output:NXM_OF_IN_PORT[])',
+    );
     const rule = learnedRule(mac, flow);
     expect([formatMatch(rule.match), rule.table, rule.hardTimeout, rule.actions]).toEqual([
       'vlan_tci=0x000a/0x0fff,dl_dst=02:00:00:00:00:01',
@@ -194,10 +215,14 @@ describe('learn', () => {
       5,
       [{ type: 'output', port: 3 }],
     ]);
-    const udp = learnOf('udp,actions=learn(priority=7,eth_type=0x800,nw_proto=17,udp_dst=udp_src,load:0x5->reg0[0..7],load:in_port->reg1[0..15])');
+    const udp = learnOf(
+      'udp,actions=learn(priority=7,eth_type=0x800,nw_proto=17,udp_dst=udp_src,load:0x5->reg0[0..7],load:in_port->reg1[0..15])',
+    );
     const tables = createFlowTables();
     expect(tables.learn(udp, flow, 0)).toBe(true);
-    expect(shown(tables)).toEqual(['table=1, priority=7,udp,tp_dst=53 actions=load:0x5->NXM_NX_REG0[0..7],load:0x3->NXM_NX_REG1[0..15]']);
+    expect(shown(tables)).toEqual([
+      'table=1, priority=7,udp,tp_dst=53 actions=load:0x5->NXM_NX_REG0[0..7],load:0x3->NXM_NX_REG1[0..15]',
+    ]);
   });
 
   it('outputs to no port that no packet can go to', () => {
@@ -205,7 +230,9 @@ describe('learn', () => {
     const ports = [5, 0xfff8, 0xfffe, 0xfffd, 0xfffa, 0xff01].map((port) => {
       const other = flow.slice();
       setField(other, 'reg0', port);
-      return learnedRule(learn, other).actions.map((action) => (action.type === 'output' ? action.port : action.type)).join();
+      return learnedRule(learn, other)
+        .actions.map((action) => (action.type === 'output' ? action.port : action.type))
+        .join();
     });
     expect(ports).toEqual(['5', 'in_port', 'local', '', '', '']);
   });
@@ -216,7 +243,9 @@ describe('learn', () => {
     tables.learn(learn, flow, 0);
     const { sequence } = tables;
     tables.learn(learn, flow, 1500);
-    expect([tables.size, tables.sequence === sequence, tables.expire(2500).length, tables.expire(3501).length]).toEqual([1, true, 0, 1]);
+    expect([tables.size, tables.sequence === sequence, tables.expire(2500).length, tables.expire(3501).length]).toEqual(
+      [1, true, 0, 1],
+    );
     tables.learn(learn, flow, 4000);
     const moved = flow.slice();
     setField(moved, 'ofInPort', 2);
@@ -238,7 +267,11 @@ describe('learn', () => {
 
   it('takes what was learned along, when the last rule that taught it goes', () => {
     const teacher = 'actions=learn(table=1,cookie=7,delete_learned,eth_dst=eth_src)';
-    const tables = fill(`priority=1,${teacher}`, `priority=2,tcp,actions=clone(${teacher.slice(8)})`, 'table=1,arp,cookie=8,actions=drop');
+    const tables = fill(
+      `priority=1,${teacher}`,
+      `priority=2,tcp,actions=clone(${teacher.slice(8)})`,
+      'table=1,arp,cookie=8,actions=drop',
+    );
     tables.learn(learnOf(teacher), flow, 0);
     expect(tables.size).toBe(4);
     apply(tables, 'priority=1', 'delete_strict');
