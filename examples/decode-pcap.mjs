@@ -5,15 +5,8 @@
 // Ends with 1 when the file cannot be read to its end, with 2 when it is not called like that.
 //
 // @ts-check
-import { closeSync, openSync, readSync } from 'node:fs';
-import {
-  buildFrame,
-  createCaptureReader,
-  dissect,
-  LINK_TYPE_ETHERNET,
-  printFrame,
-  reasonName,
-} from 'megaflow';
+import { buildFrame, dissect, LINK_TYPE_ETHERNET, MegaflowError, printFrame, reasonName } from 'megaflow';
+import { readCapture } from 'megaflow/node';
 
 const [file, ...rest] = process.argv.slice(2);
 if (file === undefined || rest.length > 0) {
@@ -82,18 +75,11 @@ function printCaptured({ frame, seconds, nanoseconds, originalLength, linkType, 
 // A reader of ours that has seen enough, such as `head`, is no error.
 process.stdout.on('error', () => process.exit(0));
 try {
-  const reader = createCaptureReader();
-  const descriptor = openSync(file, 'r');
-  const chunk = new Uint8Array(65536);
-  for (let length; (length = readSync(descriptor, chunk)) > 0;) {
-    for (const captured of reader.push(chunk.subarray(0, length))) printCaptured(captured);
-  }
-  closeSync(descriptor);
-  reader.end();
+  for (const captured of readCapture(file)) printCaptured(captured);
   console.error(`${count} frames, ${wrong} with something wrong`);
 } catch (error) {
   // What is wrong with the file is told in a line; anything else is a fault of this program.
-  if (!(error instanceof Error) || !('code' in error)) throw error;
+  if (!(error instanceof MegaflowError)) throw error;
   console.error(`${file}: ${error.message}`);
   process.exitCode = 1;
 }

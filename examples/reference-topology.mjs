@@ -9,7 +9,7 @@
 //     npm start
 //
 // @ts-check
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import {
   ManualClock,
   VSwitch,
@@ -17,12 +17,12 @@ import {
   capturePort,
   createIpHost,
   createLink,
-  createPcapWriter,
   createVxlanDevice,
   dissect,
   printFrame,
   toHex,
 } from 'megaflow';
+import { createCaptureFile, readCapture } from 'megaflow/node';
 
 /** @typedef {{ overlay: string, underlay: string, remote: string, mac: string, underlayMac: string }} Machine */
 
@@ -103,18 +103,8 @@ function createFlowBased(clock, machine, ens8) {
 async function show(title, create, file) {
   const clock = new ManualClock();
   const [end1, end2] = createLink({ names: ['ens8', 'ens8'] });
-  /** @type {Uint8Array[]} */
-  const captured = [];
-  const pcap = createPcapWriter();
-  const records = [pcap.header];
-  const ens8 = capturePort(
-    end1,
-    (passing) => {
-      captured.push(passing.frame.slice());
-      records.push(pcap.write(passing));
-    },
-    { clock, epochMs: Date.UTC(2026, 0, 1) },
-  );
+  const pcap = createCaptureFile(file);
+  const ens8 = capturePort(end1, pcap.sink, { clock, epochMs: Date.UTC(2026, 0, 1) });
   const vm1 = create(clock, VM1, ens8);
   const vm2 = create(clock, VM2, end2);
 
@@ -129,10 +119,11 @@ async function show(title, create, file) {
     print(`ovs-appctl ${command}`, appctl(vm1.vswitch, name, ...words));
   }
 
-  writeFileSync(file, Buffer.concat(records));
-  const outer = captured.find((frame) => dissect(frame).some(({ type }) => type === 'icmp'));
+  pcap.close();
+  const frames = [...readCapture(file)].map(({ frame }) => frame);
+  const outer = frames.find((frame) => dissect(frame).some(({ type }) => type === 'icmp'));
   if (!outer) throw new Error('no ping passed ens8');
-  print(`the first ping in ${file}, which has ${captured.length} frames`, `${printFrame(outer)}\n${describe(outer)}`);
+  print(`the first ping in ${file}, which has ${frames.length} frames`, `${printFrame(outer)}\n${describe(outer)}`);
 
   vm1.vswitch.close();
   vm2.vswitch.close();

@@ -2,6 +2,7 @@
  * Reads captures, pcap or pcapng, whichever the file is: from chunks of any size as they come, or at once. What it
  * holds back between chunks is less than one record.
  */
+import { plainBytes } from '../util/bytes.js';
 import { badCapture, type CapturedFrame } from './capture.js';
 import { createPcapParser, isPcap, type FormatParser } from './pcap.js';
 import { createPcapngParser, isPcapng } from './pcapng.js';
@@ -36,8 +37,9 @@ export function createCaptureReader(): CaptureReader {
   };
 
   return {
-    push(chunk) {
+    push(given) {
       if (failure !== undefined) throw failure;
+      const chunk = plainBytes(given);
       const frames: CapturedFrame[] = [];
       waitingLength += chunk.length;
       // A caller may use its buffer again, so what must wait is copied; it is joined once there is enough of it.

@@ -1,2 +1,2 @@
 // The public names of megaflow/node: ports and tools that need Node. A list of named exports and nothing else.
-export {};
+export { createCaptureFile, readCapture, type CaptureFile } from './capture-file.js';

@@ -2,6 +2,7 @@
  * The layers of a whole frame, the reverse of `buildFrame` in `build.ts`. Goes as deep as sound headers lead, through
  * VXLAN into the inner frame; fragments, chunks of SCTP and the packets in ICMP errors stay payload.
  */
+import { plainBytes } from '../util/bytes.js';
 import { Reason } from '../util/reason.js';
 import * as arp from '../wire/arp.js';
 import * as ethernet from '../wire/ethernet.js';
@@ -23,11 +24,13 @@ const modules = { ethernet, vlan, llc, arp, ipv4, ipv6, udp, tcp, sctp, icmp, ic
 type Next = keyof typeof modules | 'payload';
 
 /**
- * The layers of `frame`, the outermost first; ends with a `payload` (with a `reason` where a header was refused) and a
+ * The layers of the frame in `bytes`, the outermost first; ends with a `payload` (with a `reason` where a header was
+ * refused) and a
  * `padding`, each only if it has bytes or a reason. UDP to one of `vxlanPorts` is taken for VXLAN. Never throws; copies
  * all it answers.
  */
-export function dissect(frame: Uint8Array, vxlanPorts: readonly number[] = vxlan.PORTS): Layer[] {
+export function dissect(bytes: Uint8Array, vxlanPorts: readonly number[] = vxlan.PORTS): Layer[] {
+  const frame = plainBytes(bytes);
   const layers: Layer[] = [];
   let next: Next = 'ethernet';
   let at = 0;

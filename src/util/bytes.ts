@@ -76,3 +76,10 @@ export function fromHex(text: string): Uint8Array {
   for (let at = 0; at < bytes.length; at++) bytes[at] = parseInt(digits.slice(2 * at, 2 * at + 2), 16);
   return bytes;
 }
+
+/**
+ * The same bytes, not copied, as a plain array: `slice` of Node's `Buffer` is a view of the original, that of a plain array a copy.
+ */
+export function plainBytes(bytes: Uint8Array): Uint8Array {
+  return bytes.constructor === Uint8Array ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
+}

@@ -191,6 +191,25 @@ describe('reading pcapng', () => {
 });
 
 describe('reading in pieces', () => {
+  it('keeps nothing of a buffer that is used again, not even of one of Node', () => {
+    const writer = createPcapWriter();
+    const frame = fromHex('0102030405060708090a0b0c0d0e');
+    const file = Buffer.concat([writer.header, writer.write({ frame, seconds: 1, nanoseconds: 0 })]);
+    const reader = createCaptureReader();
+    const chunk = Buffer.alloc(40);
+    const frames = [];
+    // The first chunk ends within the record's header, the second with the file.
+    for (const [from, to] of [[0, 30], [30, file.length]]) {
+      file.copy(chunk, 0, from, to);
+      frames.push(...reader.push(chunk.subarray(0, to - from)));
+      chunk.fill(0xa5);
+    }
+    const [whole] = parseCapture(file);
+    file.fill(0xa5);
+    for (const captured of [...frames, whole]) expect(toHex(captured.frame)).toBe(toHex(frame));
+    expect(frames.length).toBe(1);
+  });
+
   it('gives the same frames however the file is cut', () => {
     for (const file of [PCAP_LITTLE + PCAP_LITTLE.replaceAll(' ', '').slice(48), PCAPNG_LITTLE + PCAPNG_BIG].map(
       fromHex,

@@ -227,6 +227,17 @@ const seeds: Layer[][] = [
 ];
 
 describe('dissect', () => {
+  it('copies what it answers, also from a Buffer of Node', () => {
+    const frame = buildFrame([
+      { type: 'ethernet', source: '02:00:00:00:00:01', destination: '02:00:00:00:00:02', etherType: 0x9000 },
+      { type: 'payload', bytes: Uint8Array.of(1, 2, 3) },
+    ]);
+    const buffer = Buffer.from(frame);
+    const layers = dissect(buffer);
+    buffer.fill(0xa5);
+    expect(layers).toEqual(dissect(frame));
+  });
+
   it('gives back the layers, filled in', () => {
     for (const layers of seeds) {
       const frame = buildFrame(layers);
