@@ -47,7 +47,7 @@ export function createClassifier(options: ClassifierOptions = {}): Classifier {
   const misses = new Int32Array(BURST);
   const tried = new Int32Array(BURST);
   const singleRow = new Int32Array(1);
-  // Exact-match hits, tuple-space hits, misses. Cells, as a variable that holds a large number is allocated at each change.
+  // Exact-match hits, tuple-space hits, misses. Cells, as a variable with a large number is allocated at each change.
   const counts = new Float64Array(3);
 
   function lookupBurst(keys: Int32Array, hashes: Int32Array, count: number, flows: Int32Array): number {

@@ -7,7 +7,7 @@
  * cache line answers a look-up. What a key holds beyond word 15 (IPv6, ND, a second tag: few flows) stands in a row of
  * its own in a second array, and `wideOf` says which; wide row 0 is all zeros and serves every other flow.
  */
-import { GROUPS_WORD, KEY_WORDS, sealKey } from '../flow/fields.js';
+import { Group, GROUPS_WORD, KEY_WORDS, sealKey } from '../flow/fields.js';
 
 /** Words of a row: those of a key that serve the common packet. */
 export const ROW_WORDS = 16;
@@ -73,7 +73,7 @@ export function createFlowStore(): FlowStore {
     const row = flow * ROW_WORDS;
     for (let word = 0; word < ROW_WORDS; word++) rows[row + word] = key[word];
     rows[row + GROUPS_WORD] = subtable;
-    store.wideOf[flow] = holdsWide(key) ? addWide(key) : 0;
+    store.wideOf[flow] = (key[GROUPS_WORD] & ~Group.tunnel) !== 0 ? addWide(key) : 0;
     store.size++;
     return flow;
   }
@@ -130,12 +130,6 @@ export function createFlowStore(): FlowStore {
   }
 
   return store;
-}
-
-/** Whether a key or a mask holds anything beyond the words of a row. */
-export function holdsWide(words: Int32Array): boolean {
-  for (let word = ROW_WORDS; word < KEY_WORDS; word++) if (words[word] !== 0) return true;
-  return false;
 }
 
 function enlarged(array: Int32Array, length: number): Int32Array {

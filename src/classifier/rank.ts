@@ -2,8 +2,8 @@
  * Up to 32 subtables made ready to be searched together by a burst: what tuple-space.ts runs through, laid out in the
  * order in which it does. Nothing here searches.
  *
- * Two thirds of a search would be hashing, were each subtable hashed for itself. But masks are much alike, and the hash
- * is a sum over masked words. So the pairs (word, bits) are ordered by how many subtables have them, and for each packet
+ * Hashing each subtable's eight words or so would be most of a search. But masks are much alike, and the hash is a sum
+ * over masked words. So the pairs (word, bits) are ordered by how many subtables have them, and for each packet
  * the sums of the first pair, of the first two, and so on are computed: the *ladder*. A subtable starts from the highest
  * rung whose pairs it has all of, and adds only its *rest*. Sixty-four masks that differ in one or two words take eight
  * rungs and one or two words each, and an odd mask among them costs only itself.
@@ -21,7 +21,7 @@ import { FACTORS, type Subtable } from './subtable.js';
 export const RANK = 32;
 /** Most rungs of a ladder, not counting the ground, which is zero. */
 export const MOST_RUNGS = 24;
-/** Pairs from one rung to the next: four are added in one pass over the packets, which is twice as fast as one by one. */
+/** Pairs from one rung to the next: four are added in one pass over the packets (nine words 22 ns, one by one 43). */
 export const STEP = 4;
 
 /** Fields of a place in `program`, and how many words a place takes. */

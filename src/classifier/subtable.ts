@@ -3,15 +3,15 @@
  * says for most keys that they are not in the table. tuple-space.ts searches many subtables at once; here is one.
  *
  * The hash of a masked key is a sum over its words, so that subtables whose masks agree in some words can share these
- * words' part of the sum (1.2 ns a word and packet). Within a word nothing need be linear, and it must not be: a factor
+ * words' part of the sum (2 ns a word and packet). Within a word nothing need be linear, and it must not be: a factor
  * alone moves bits up only, and the octets that differ most between addresses are the top bytes of their words, so all
  * pairs of hosts of two /24 networks would share 256 sums. Folding the upper half onto the lower first cures it.
  *
  * The table is open addressing with pairs (hash, flow number + 1; 0 is empty), at most half full; removal moves the
  * following entries back, so nothing is left behind there. The filter has 16 to 32 bits a flow: a 32-bit word picked by
- * the top bits of the hash, and in it two bits picked by the next ten. A key that is not there passes once in 50 to 100
- * times (one bit: 16 to 32). Bits of removed flows stay, until a quarter of the table's size has been removed and both are
- * made anew.
+ * the top bits of the hash, and in it two bits picked by the next ten. A key that is not there passes once in 40 to 130
+ * times by calculation (with one bit: once in 16 to 32). Bits of removed flows stay, until as many flows have been
+ * removed as a quarter of the table has entries; then the filter is filled anew, or both are made smaller.
  */
 import { GROUP_WORDS, GROUPS_WORD, KEY_WORDS } from '../flow/fields.js';
 import { hashFinish } from '../util/hash.js';
@@ -58,16 +58,25 @@ export interface Subtable {
   hits: number;
 }
 
-/** A hash of a mask, all words but word 11. */
+/** A hash of a mask without word 11; its last seven bits are the number of words that are not zero. */
 export function hashMask(mask: Int32Array): number {
+  const factors = FACTORS;
   let hash = 0;
-  for (let word = 0; word < KEY_WORDS; word++) if (word !== GROUPS_WORD) hash = (hash + hashWord(word, mask[word])) | 0;
-  return hash;
+  let count = 0;
+  for (let word = 0; word < KEY_WORDS; word++) {
+    const bits = mask[word];
+    if (bits === 0 || word === GROUPS_WORD) continue;
+    hash = (hash + Math.imul(bits ^ (bits >>> 16), factors[word])) | 0;
+    count++;
+  }
+  return (hash & ~127) | count;
 }
 
-/** Whether two masks are the same in all words but word 11. */
-export function equalMasks(a: Int32Array, b: Int32Array): boolean {
-  for (let word = 0; word < KEY_WORDS; word++) if (a[word] !== b[word] && word !== GROUPS_WORD) return false;
+/** Whether a subtable's mask is `mask` without word 11; thanks to the hash, which counts them, few words are compared. */
+export function hasMask(subtable: Subtable, mask: Int32Array, maskHash: number): boolean {
+  const { words, bits } = subtable;
+  if (subtable.maskHash !== maskHash) return false;
+  for (let index = 0; index < words.length; index++) if (mask[words[index]] !== bits[index]) return false;
   return true;
 }
 
@@ -96,9 +105,27 @@ export function createSubtable(number: number, mask: Int32Array): Subtable {
 /** The hash of a key under the subtable's mask; the key begins at `offset`. */
 export function hashKey(subtable: Subtable, key: Int32Array, offset: number): number {
   const { words, bits } = subtable;
+  const factors = FACTORS;
   let hash = 0;
   for (let index = 0; index < words.length; index++) {
-    hash = (hash + hashWord(words[index], key[offset + words[index]] & bits[index])) | 0;
+    const value = key[offset + words[index]] & bits[index];
+    hash = (hash + Math.imul(value ^ (value >>> 16), factors[words[index]])) | 0;
+  }
+  return hash;
+}
+
+/** The same of a flow's key. */
+export function hashFlow(subtable: Subtable, store: FlowStore, flow: number): number {
+  const { words, bits } = subtable;
+  const { rows, wide } = store;
+  const row = flow * ROW_WORDS;
+  const wideRow = store.wideOf[flow] * WIDE_WORDS - ROW_WORDS;
+  const factors = FACTORS;
+  let hash = 0;
+  for (let index = 0; index < words.length; index++) {
+    const word = words[index];
+    const value = (word < ROW_WORDS ? rows[row + word] : wide[wideRow + word]) & bits[index];
+    hash = (hash + Math.imul(value ^ (value >>> 16), factors[word])) | 0;
   }
   return hash;
 }
@@ -120,7 +147,9 @@ export function findFlow(subtable: Subtable, store: FlowStore, key: Int32Array, 
 }
 
 /** Whether a key is that of a flow under the subtable's mask. */
-export function matchesFlow(subtable: Subtable, store: FlowStore, key: Int32Array, offset: number, flow: number): boolean {
+export function matchesFlow(
+  subtable: Subtable, store: FlowStore, key: Int32Array, offset: number, flow: number,
+): boolean {
   const { words, bits } = subtable;
   const { rows, wide } = store;
   const row = flow * ROW_WORDS;
