@@ -41,6 +41,8 @@ export interface Reporter {
 
 /** Levels of bridges and tables that a translation may go through (Open vSwitch's MAX_DEPTH). */
 export const MAX_DEPTH = 64;
+/** Bridges and tables that one translation may enter in all (Open vSwitch's MAX_RESUBMITS). */
+export const MAX_RESUBMITS = MAX_DEPTH * MAX_DEPTH;
 
 export interface Context {
   readonly world: World;
@@ -61,6 +63,8 @@ export interface Context {
   /** Effects to repeat with the flow's statistics; undefined: not collected. */
   effects: Effect[] | undefined;
   depth: number;
+  /** How many bridges and tables were entered so far. */
+  resubmits: number;
   /** Bits of the mirrors that the packet has gone to. */
   mirrors: number;
   /** Why the translation failed, if it did: the packet is then dropped. */

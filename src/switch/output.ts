@@ -4,7 +4,7 @@
  */
 import { getField, setField, type FlowWords } from '../flow/fields.js';
 import { commit, commitTunnel } from './commit.js';
-import { MAX_DEPTH, type Context } from './context.js';
+import { MAX_DEPTH, MAX_RESUBMITS, type Context } from './context.js';
 import { mirrorPacket } from './mirror.js';
 import { findPort, type SwitchPort } from './model.js';
 import { nativeTunnelOutput, prepareTunnel, remoteAddress, terminateTunnel } from './native-tunnel.js';
@@ -100,8 +100,9 @@ function findPeer(ctx: Context, name: string): SwitchPort | undefined {
  * afterwards. What the other bridge did to the packet stays in `base`, and is undone by the next output where need be.
  */
 export function enterBridge(ctx: Context, port: SwitchPort, last: boolean): void {
-  if (ctx.depth >= MAX_DEPTH) {
-    ctx.error = `over max translation depth ${MAX_DEPTH}`;
+  // Patch ports may lead in circles, and bridges that flood multiply: both limits end it, and what was output so far stays.
+  if (ctx.depth >= MAX_DEPTH || ctx.resubmits >= MAX_RESUBMITS) {
+    ctx.reporter?.report(ctx.depth >= MAX_DEPTH ? `over max translation depth ${MAX_DEPTH}` : `over ${MAX_RESUBMITS} resubmit actions`);
     return;
   }
   const { bridge, flow, inPort, mirrors } = ctx;
@@ -116,7 +117,10 @@ export function enterBridge(ctx: Context, port: SwitchPort, last: boolean): void
   ctx.inPort = port;
   ctx.mirrors = 0;
   ctx.depth++;
+  ctx.resubmits++;
   runTables(ctx, last);
+  // An error in the other bridge concerns only what that bridge does.
+  ctx.error = undefined;
   ctx.depth--;
   ctx.mirrors = mirrors;
   ctx.inPort = inPort;

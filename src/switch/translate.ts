@@ -5,7 +5,7 @@
 import type { Action } from '../action/types.js';
 import { FLOW_WORDS, FRAG_LATER, KEY_WORDS, TunnelFlags, VLAN_PRESENT, getField, setExact, setField, type FlowWords } from '../flow/fields.js';
 import { flowFromKey, type Context, type Effect, type Reporter, type World } from './context.js';
-import type { SwitchPort } from './model.js';
+import { isMirrorOutput, type SwitchPort } from './model.js';
 import { remoteAddress, tunnelAddress } from './native-tunnel.js';
 import { runTables } from './pipeline.js';
 
@@ -50,6 +50,7 @@ export function translate(world: World, port: SwitchPort, key: FlowWords, option
     sideEffects: options.sideEffects,
     effects: [],
     depth: options.depth ?? 0,
+    resubmits: 0,
     mirrors: 0,
     error: undefined,
     reporter: options.reporter,
@@ -59,7 +60,9 @@ export function translate(world: World, port: SwitchPort, key: FlowWords, option
   lookAlways(flow, wildcards);
   if (tunnelled) lookAtTunnel(flow, wildcards);
   options.reporter?.enter(`bridge("${port.bridge.name}")`);
-  if (!tunnelled || takeCongestion(ctx)) runTables(ctx, true);
+  if (isMirrorOutput(port.bridge, port)) {
+    options.reporter?.report(`dropping packet received on port ${port.name}, which is reserved exclusively for mirroring`);
+  } else if (!tunnelled || takeCongestion(ctx)) runTables(ctx, true);
   options.reporter?.leave();
   if (ctx.error !== undefined) ctx.actions.length = 0;
   unwrapLastClone(ctx.actions);
@@ -137,6 +140,6 @@ function finishMask(key: FlowWords, mask: FlowWords): void {
   else if (getField(mask, 'innerVlanTci') !== 0) setField(mask, 'innerVlanTci', getField(mask, 'innerVlanTci') | VLAN_PRESENT);
   if (type !== 0x8847 && type !== 0x8848) mask.fill(0, 49, 52);
   if (!hasTunnel(key)) mask.fill(0, 12, 30);
-  // The absence of a tag cannot be left open in a datapath flow.
-  if (getField(mask, 'vlanTci') === 0) setField(mask, 'vlanTci', 0xffff);
+  // The VLAN cannot be left open in a datapath flow.
+  if (getField(mask, 'vlanTci') === 0) setField(mask, 'vlanTci', getField(key, 'vlanTci') === 0 ? 0xffff : 0x0fff | VLAN_PRESENT);
 }
