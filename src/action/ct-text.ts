@@ -1,9 +1,19 @@
 /**
- * `ct(...)` and the `nat(...)` in it as text, both ways. 3.1 drops what has no effect when it reads (a mark or label whose mask is 0,
- * options of a translation without addresses, the end of a range that is its beginning), and so does this.
+ * `ct(...)` and the `nat(...)` in it as text, both ways. 3.1 drops what has no effect when it reads (a mark or label
+ * whose mask is 0, options of a translation without addresses, the end of a range that is its beginning), and so does
+ * this.
  */
 import { formatHash } from '../flow/flag-text.js';
-import { skipDelimiters, take, takeBytes, takeInteger, takeIpv4, takeIpv6, takePattern, type Cursor } from '../flow/scan.js';
+import {
+  skipDelimiters,
+  take,
+  takeBytes,
+  takeInteger,
+  takeIpv4,
+  takeIpv6,
+  takePattern,
+  type Cursor,
+} from '../flow/scan.js';
 import { formatBytes } from '../flow/value-text.js';
 import { formatIp } from '../util/address.js';
 import { put32 } from '../util/bytes.js';
@@ -20,7 +30,8 @@ export function formatConntrack(ct: ConntrackAction): string {
   if (ct.force) items.push('force_commit');
   if (ct.zone) items.push(`zone=${ct.zone}`);
   if (ct.mark) items.push(`mark=${formatHash(ct.mark.value >>> 0)}/${formatHash(ct.mark.mask >>> 0)}`);
-  if (ct.label) items.push(`label=${formatBytes(ct.label.value)}${isOnes(ct.label.mask) ? '' : `/${formatBytes(ct.label.mask)}`}`);
+  if (ct.label)
+    items.push(`label=${formatBytes(ct.label.value)}${isOnes(ct.label.mask) ? '' : `/${formatBytes(ct.label.mask)}`}`);
   if (ct.helper) items.push(`helper=${ct.helper}`);
   if (ct.timeout) items.push(`timeout=${ct.timeout}`);
   if (ct.nat) items.push(formatNat(ct.nat));
@@ -32,7 +43,8 @@ function formatNat(nat: NatRange): string {
   if (!direction) return 'nat';
   let range = '';
   if (minAddress) {
-    const bracket = (address: Uint8Array): string => (address.length === 16 && minPort ? `[${formatIp(address)}]` : formatIp(address));
+    const bracket = (address: Uint8Array): string =>
+      address.length === 16 && minPort ? `[${formatIp(address)}]` : formatIp(address);
     range = `=${bracket(minAddress)}`;
     if (maxAddress && compareBytes(maxAddress, minAddress) !== 0) range += `-${bracket(maxAddress)}`;
     if (minPort) range += `:${minPort}${maxPort && maxPort !== minPort ? `-${maxPort}` : ''}`;

@@ -1,10 +1,10 @@
 /**
- * The header of `tnl_push(...)` as text, both ways: `header(size=50,type=4,eth(...),ipv4(...),udp(...),vxlan(...))` and the bytes that are
- * put before a packet. All of Open vSwitch's tunnels with a header of their own: VXLAN and its GPE, Geneve, GRE, ERSPAN, GTP-U, SRv6.
- * What completes a header for each packet is in `push.ts`.
+ * The header of `tnl_push(...)` as text, both ways: `header(size=50,type=4,eth(...),ipv4(...),udp(...),vxlan(...))` and
+ * the bytes that are put before a packet. All of Open vSwitch's tunnels with a header of their own: VXLAN and its GPE,
+ * Geneve, GRE, ERSPAN, GTP-U, SRv6. What completes a header for each packet is in `push.ts`.
  *
- * The parts stand in a fixed order and must all be there; lengths are left 0, and the checksum of the IPv4 header is that of a
- * header with length 0, as 3.1 leaves it (`lib/odp-util.c` there: `ovs_parse_tnl_push`).
+ * The parts stand in a fixed order and must all be there; lengths are left 0, and the checksum of the IPv4 header is
+ * that of a header with length 0, as 3.1 leaves it (`lib/odp-util.c` there: `ovs_parse_tnl_push`).
  */
 import { formatHash } from '../flow/flag-text.js';
 import type { GeneveOption } from '../flow/match.js';
@@ -35,7 +35,8 @@ export function formatHeader(header: TunnelHeader): string {
   bytes.set(header.bytes);
   const etherType = get16(bytes, 12);
   const isIpv4 = etherType === 0x0800;
-  const ethernet = `eth(dst=${formatMac(get48(bytes, 0))},src=${formatMac(get48(bytes, 6))},dl_type=0x${etherType.toString(16).padStart(4, '0')})`;
+  const addresses = `dst=${formatMac(get48(bytes, 0))},src=${formatMac(get48(bytes, 6))}`;
+  const ethernet = `eth(${addresses},dl_type=0x${etherType.toString(16).padStart(4, '0')})`;
   const network = isIpv4 ? formatIpv4Header(bytes) : formatIpv6Header(bytes);
   const tunnel = formatTunnelHeader(bytes, ETHERNET + (isIpv4 ? 20 : 40), header.type);
   return `header(size=${header.bytes.length},type=${header.type},${ethernet},${network},${tunnel})`;
@@ -44,14 +45,16 @@ export function formatHeader(header: TunnelHeader): string {
 function formatIpv4Header(bytes: Uint8Array): string {
   const at = ETHERNET;
   const addresses = `src=${formatIpv4(get32(bytes, at + 12))},dst=${formatIpv4(get32(bytes, at + 16))}`;
-  return `ipv4(${addresses},proto=${bytes[at + 9]},tos=${formatHash(bytes[at + 1])},ttl=${bytes[at + 8]},frag=${hex(get16(bytes, at + 6))})`;
+  const rest = `tos=${formatHash(bytes[at + 1])},ttl=${bytes[at + 8]},frag=${hex(get16(bytes, at + 6))}`;
+  return `ipv4(${addresses},proto=${bytes[at + 9]},${rest})`;
 }
 
 function formatIpv6Header(bytes: Uint8Array): string {
   const at = ETHERNET;
   const first = get32(bytes, at);
   const addresses = `src=${formatIpv6(bytes, at + 8)},dst=${formatIpv6(bytes, at + 24)}`;
-  return `ipv6(${addresses},label=${first & 0xfffff},proto=${bytes[at + 6]},tclass=${hex((first >>> 20) & 0xff)},hlimit=${bytes[at + 7]})`;
+  const rest = `tclass=${hex((first >>> 20) & 0xff)},hlimit=${bytes[at + 7]}`;
+  return `ipv6(${addresses},label=${first & 0xfffff},proto=${bytes[at + 6]},${rest})`;
 }
 
 /** The tunnel's own header, with its UDP header where it has one; nothing for a type that has none. */
@@ -82,10 +85,14 @@ function formatGeneve(bytes: Uint8Array, at: number): string {
   const flags = `${bytes[at + 1] & 0x80 ? 'oam,' : ''}${bytes[at + 1] & 0x40 ? 'crit,' : ''}`;
   const end = at + 8 + (bytes[at] & 0x3f) * 4;
   let options = '';
-  for (let option = at + 8; option + 4 <= end; ) {
+  for (let option = at + 8; option + 4 <= end;) {
     const length = Math.min((bytes[option + 3] & 0x1f) * 4, end - option - 4);
     const data = bytes.slice(option + 4, option + 4 + length);
-    options += formatOption({ optionClass: get16(bytes, option), type: bytes[option + 2], data, ...EXACT_OPTION, dataMask: data }, false, false);
+    options += formatOption(
+      { optionClass: get16(bytes, option), type: bytes[option + 2], data, ...EXACT_OPTION, dataMask: data },
+      false,
+      false,
+    );
     option += 4 + length;
   }
   return `geneve(${flags}vni=${hex(get24(bytes, at + 4))}${options === '' ? '' : `,options(${options})`})`;
@@ -139,8 +146,9 @@ function takeNumber(cursor: Cursor, prefix: string, bits: number): number | unde
 }
 
 /**
- * Reads from `header(` to behind the parenthesis that closes it; `undefined` where the text does not fit, or where size or type are
- * not those of what follows. `strict`: refuses what 3.1 prints but cannot read (ERSPAN, GTP-U) or does not have (SRv6).
+ * Reads from `header(` to behind the parenthesis that closes it; `undefined` where the text does not fit, or where size
+ * or type are not those of what follows. `strict`: refuses what 3.1 prints but cannot read (ERSPAN, GTP-U) or does not
+ * have (SRv6).
  */
 export function takeHeader(cursor: Cursor, strict: boolean): TunnelHeader | undefined {
   const bytes = new Uint8Array(MOST_BYTES);
@@ -149,13 +157,21 @@ export function takeHeader(cursor: Cursor, strict: boolean): TunnelHeader | unde
   const destination = take(cursor, ',eth(dst=') ? takeMac(cursor) : undefined;
   const source = take(cursor, ',src=') ? takeMac(cursor) : undefined;
   const etherType = takeHex(cursor, ',dl_type=', 16);
-  if (size === undefined || type === undefined || destination === undefined || source === undefined || etherType === undefined) return undefined;
+  if (
+    size === undefined ||
+    type === undefined ||
+    destination === undefined ||
+    source === undefined ||
+    etherType === undefined
+  )
+    return undefined;
   if (!take(cursor, '),')) return undefined;
   put48(bytes, 0, destination);
   put48(bytes, 6, source);
   put16(bytes, 12, etherType);
   const isIpv4 = etherType === 0x0800;
-  if (!(isIpv4 ? takeIpv4Header(cursor, bytes) : takeIpv6Header(cursor, bytes)) || !take(cursor, '),')) return undefined;
+  if (!(isIpv4 ? takeIpv4Header(cursor, bytes) : takeIpv6Header(cursor, bytes)) || !take(cursor, '),'))
+    return undefined;
   const found = takeTunnelHeader(cursor, bytes, ETHERNET + (isIpv4 ? 20 : 40), isIpv4, strict);
   if (!found || !take(cursor, '))') || found.type !== type || found.end !== size) return undefined;
   return { type, bytes: bytes.slice(0, size) };
@@ -207,7 +223,13 @@ interface Found {
 }
 
 /** Reads up to before the two parentheses that close the tunnel's header and `header(`. */
-function takeTunnelHeader(cursor: Cursor, bytes: Uint8Array, at: number, isIpv4: boolean, strict: boolean): Found | undefined {
+function takeTunnelHeader(
+  cursor: Cursor,
+  bytes: Uint8Array,
+  at: number,
+  isIpv4: boolean,
+  strict: boolean,
+): Found | undefined {
   if (take(cursor, 'gre((')) return takeGre(cursor, bytes, at, isIpv4);
   if (!strict && take(cursor, 'erspan(ver=')) return takeErspan(cursor, bytes, at, isIpv4);
   if (!strict && !isIpv4 && take(cursor, 'srv6(')) return takeSegments(cursor, bytes, at);
@@ -248,7 +270,7 @@ function takeGeneve(cursor: Cursor, bytes: Uint8Array, at: number): Found | unde
   put24(bytes, at + 4, vni & 0xff_ffff);
   let end = at + 8;
   if (take(cursor, ',options(')) {
-    const options: readonly GeneveOption[] | undefined = scanOptions(cursor);
+    const options: readonly GeneveOption[] | undefined = scanOptions(cursor, false);
     if (!options) return undefined;
     for (const { optionClass, type, data } of options) {
       put16(bytes, end, optionClass);

@@ -1,6 +1,6 @@
 /**
- * How long a list of actions is as Open vSwitch hands it to a datapath: netlink attributes, of which all together take at most
- * 65535 bytes. 3.1 refuses longer lists, and so does reading them from text.
+ * How long a list of actions is as Open vSwitch hands it to a datapath: netlink attributes, of which all together take
+ * at most 65535 bytes. 3.1 refuses longer lists, and so does reading them from text.
  */
 import type { Action, SetAttribute } from './types.js';
 
@@ -67,7 +67,9 @@ function lengthOf(action: Action): number {
       return attribute(WORD + data + (action.actions ? FLAG : 0) + (action.tunnelOutPort !== undefined ? WORD : 0));
     }
     case 'push_nsh':
-      return attribute(attribute(attribute(8) + attribute(action.header.mdtype === 2 ? action.header.context.length : 16)));
+      return attribute(
+        attribute(attribute(8) + attribute(action.header.mdtype === 2 ? action.header.context.length : 16)),
+      );
     case 'ct':
       return attribute(256);
     case 'drop':

@@ -1,15 +1,16 @@
 /**
- * Actions as text: what stands behind `actions:` in `ovs-appctl dpctl/dump-flows`, exactly as Open vSwitch 3.1 prints it
- * (`lib/odp-util.c` there: `format_odp_actions`). The longer ones have files of their own: headers of tunnels, `ct`, `userspace`.
+ * Actions as text: what stands behind `actions:` in `ovs-appctl dpctl/dump-flows`, exactly as Open vSwitch 3.1 prints
+ * it (`lib/odp-util.c` there: `format_odp_actions`). The longer ones have files of their own: headers of tunnels, `ct`,
+ * `userspace`.
  */
-import { attributes, formatVlan } from '../flow/attribute-text.js';
+import { formatVlan } from '../flow/attribute-text.js';
 import { formatHash } from '../flow/flag-text.js';
 import { formatBytes } from '../flow/value-text.js';
 import { formatMac } from '../util/address.js';
 import { formatConntrack } from './ct-text.js';
 import { formatHeader } from './header-text.js';
+import { formatSet } from './set-text.js';
 import type { Action, NshHeader } from './types.js';
-import type { TunnelSetting } from './tunnel-setting.js';
 import { formatUserspace } from './userspace-text.js';
 
 export interface ActionFormatOptions {
@@ -22,6 +23,8 @@ export function formatActions(actions: readonly Action[], options: ActionFormatO
   const { portName } = options;
   const port = (number: number): string => portName?.(number >>> 0) ?? String(number >>> 0);
   const list = (nested: readonly Action[]): string => (nested.length === 0 ? 'drop' : nested.map(one).join(','));
+  const formatPush = ({ tunnelPort, outPort, header }: Extract<Action, { type: 'tnl_push' }>): string =>
+    `tnl_port(${port(tunnelPort)}),${formatHeader(header)},out_port(${port(outPort)})`;
   const one = (action: Action): string => {
     switch (action.type) {
       case 'output':
@@ -34,13 +37,13 @@ export function formatActions(actions: readonly Action[], options: ActionFormatO
       case 'clone':
         return `clone(${list(action.actions)})`;
       case 'tnl_push':
-        return `tnl_push(tnl_port(${port(action.tunnelPort)}),${formatHeader(action.header)},out_port(${port(action.outPort)}))`;
+        return `tnl_push(${formatPush(action)})`;
       case 'tnl_pop':
         return `tnl_pop(${port(action.port)})`;
       case 'set':
         return formatSet(action);
       case 'push_vlan':
-        return `push_vlan(${action.tpid === 0x8100 ? '' : `tpid=0x${action.tpid.toString(16).padStart(4, '0')},`}${formatVlan(action.tci, 0xffff, false)})`;
+        return `push_vlan(${formatTpid(action.tpid)}${formatVlan(action.tci, 0xffff, false)})`;
       case 'recirc':
         return `recirc(${formatHash(action.id >>> 0)})`;
       case 'hash':
@@ -48,7 +51,7 @@ export function formatActions(actions: readonly Action[], options: ActionFormatO
       case 'trunc':
         return `trunc(${action.maxLength >>> 0})`;
       case 'sample':
-        return `sample(sample=${((100 * action.probability) / 0xffff_ffff).toFixed(1)}%,actions(${list(action.actions)}))`;
+        return `sample(sample=${formatPercentage(action.probability)}%,actions(${list(action.actions)}))`;
       case 'userspace':
         return formatUserspace(action, port);
       case 'check_pkt_len':
@@ -77,15 +80,11 @@ export function formatActions(actions: readonly Action[], options: ActionFormatO
   return list(actions);
 }
 
-/** A set of all of an attribute is printed in full, a masked one without what it leaves alone. */
-function formatSet(action: Extract<Action, { type: 'set' }>): string {
-  const { attribute, masked } = action;
-  const setting: TunnelSetting = action.fields;
-  const words = { key: setting.value, mask: masked ? setting.mask : undefined, geneve: setting.geneve };
-  // How many labels are set stands in the mask, whether it is printed or not.
-  if (attribute === 'mpls') words.mask = setting.mask;
-  return `set(${attribute}(${attributes[attribute].format(words, !masked, {})}))`;
-}
+/** Nothing for an 802.1Q tag. */
+const formatTpid = (tpid: number): string => (tpid === 0x8100 ? '' : `tpid=0x${tpid.toString(16).padStart(4, '0')},`);
+
+/** A part of 2^32 - 1 in hundredths, with one decimal. */
+const formatPercentage = (probability: number): string => ((100 * probability) / 0xffff_ffff).toFixed(1);
 
 function formatLabel(lse: number): string {
   return `label=${lse >>> 12},tc=${(lse >>> 9) & 7},ttl=${lse & 0xff},bos=${(lse >>> 8) & 1}`;

@@ -1,19 +1,26 @@
 /**
- * Actions read from text: the language of `dpctl/add-flow` and of `actions:` in a flow dump (`lib/odp-util.c` of Open vSwitch:
- * `odp_actions_from_string`). Whatever 3.1 prints is read. With `strict`, what 3.1 refuses is refused, also what it prints itself
- * (`recirc(0x1)`, `hash(...)`, `clone(drop)`, `push_mpls(...)`, names of ports within parentheses).
+ * Actions read from text: the language of `dpctl/add-flow` and of `actions:` in a flow dump (`lib/odp-util.c` of Open
+ * vSwitch: `odp_actions_from_string`). Whatever 3.1 prints is read. With `strict`, what 3.1 refuses is refused, also
+ * what it prints itself (`recirc(0x1)`, `hash(...)`, `clone(drop)`, `push_mpls(...)`, names of ports within
+ * parentheses).
  */
-import { attributes } from '../flow/attribute-text.js';
-import { KEY_WORDS, setExact, type FlowWords } from '../flow/fields.js';
-import type { GeneveOption } from '../flow/match.js';
-import { atDelimiter, skipDelimiters, take, takeHexPairs, takeInteger, takeInteger64, takeMac, takePattern, type Cursor } from '../flow/scan.js';
-import { TUNNEL_FIELDS } from '../flow/tunnel-text.js';
+import {
+  atDelimiter,
+  skipDelimiters,
+  take,
+  takeHexPairs,
+  takeInteger,
+  takeInteger64,
+  takeMac,
+  takePattern,
+  type Cursor,
+} from '../flow/scan.js';
 import { MegaflowError } from '../util/errors.js';
 import { takeConntrack } from './ct-text.js';
 import { takeHeader } from './header-text.js';
 import { MOST_ACTION_BYTES, netlinkLength } from './netlink-length.js';
-import type { TunnelSetting } from './tunnel-setting.js';
-import type { Action, NshHeader, SetAttribute } from './types.js';
+import { takeSet } from './set-text.js';
+import type { Action, NshHeader } from './types.js';
 import { takeUserspace } from './userspace-text.js';
 
 export interface ActionParseOptions {
@@ -26,7 +33,10 @@ export interface ActionParseOptions {
 /** Actions within actions, each within one more pair of parentheses: 3.1 refuses the 32nd. */
 const MOST_NESTED = 32;
 
-/** Reads one action from behind its opening parenthesis to behind the closing one; `undefined` where the text does not fit. */
+/**
+ * Reads one action from behind its opening parenthesis to behind the closing one; `undefined` where the text does not
+ * fit.
+ */
 type Reader = (reading: Reading, cursor: Cursor) => Action | undefined;
 
 interface Reading {
@@ -36,9 +46,9 @@ interface Reading {
 }
 
 /**
- * Reads a list of actions, separated by commas and blanks. An empty text is an empty list, `drop` alone the action of that name. Throws
- * `bad-action-text`: `value` is the text, the message is in Open vSwitch's manner (`syntax error at REST`), and `allowed` says what
- * was expected and where. Allocates.
+ * Reads a list of actions, separated by commas and blanks. An empty text is an empty list, `drop` alone the action of
+ * that name. Throws `bad-action-text`: `value` is the text, the message is in Open vSwitch's manner (`syntax error at
+ * REST`), and `allowed` says what was expected and where. Allocates.
  */
 export function parseActions(text: string, options: ActionParseOptions = {}): Action[] {
   const { strict = false, portNumber = () => undefined } = options;
@@ -59,7 +69,12 @@ export function parseActions(text: string, options: ActionParseOptions = {}): Ac
   }
   const length = netlinkLength(actions);
   if (length > MOST_ACTION_BYTES) {
-    throw new MegaflowError('bad-action-text', `actions are too big (${length} bytes)`, text, `at most ${MOST_ACTION_BYTES} bytes as netlink attributes`);
+    throw new MegaflowError(
+      'bad-action-text',
+      `actions are too big (${length} bytes)`,
+      text,
+      `at most ${MOST_ACTION_BYTES} bytes as netlink attributes`,
+    );
   }
   return actions;
 }
@@ -101,7 +116,10 @@ function takeKeyword(reading: Reading, cursor: Cursor): Action | undefined {
   return ct && { type: 'ct', ct };
 }
 
-/** Reads a list up to behind the closing parenthesis. In a list of its own, the word `drop` is what is printed for nothing. */
+/**
+ * Reads a list up to behind the closing parenthesis. In a list of its own, the word `drop` is what is printed for
+ * nothing.
+ */
 function takeList(reading: Reading, cursor: Cursor): Action[] | undefined {
   if (!reading.strict && take(cursor, 'drop)')) return [];
   const actions: Action[] = [];
@@ -167,7 +185,7 @@ const readers = {
     const basis = algorithm && takeInteger(cursor, 0, 32);
     return algorithm && basis !== undefined && take(cursor, '))') ? { type: 'hash', algorithm, basis } : undefined;
   }),
-  set: takeSet,
+  set: ({ strict }, cursor) => takeSet(cursor, strict),
   push_vlan: takePushVlan,
   push_eth: printed((_reading, cursor) => {
     const src = take(cursor, 'src=') ? takeMac(cursor) : undefined;
@@ -195,93 +213,19 @@ const readers = {
   pop_nsh: (_reading, cursor) => (take(cursor, ')') ? { type: 'pop_nsh' } : undefined),
 } as const satisfies Partial<Record<Action['type'], Reader>>;
 
-/**
- * The attributes that a `set` may write. `whole`: a set of all of it is not a masked one in 3.1. (Where it is none, the structure
- * that 3.1 compares with all ones has bits that no text reaches.)
- */
-const settable = {
-  eth: { whole: true },
-  ipv4: { whole: true },
-  ipv6: { whole: false },
-  tcp: { whole: true },
-  udp: { whole: true },
-  sctp: { whole: true },
-  icmp: { whole: true },
-  icmpv6: { whole: true },
-  arp: { whole: false },
-  nd: { whole: true },
-  nd_ext: { whole: false },
-  mpls: { whole: true },
-  nsh: { whole: false },
-  tunnel: { whole: true },
-  skb_priority: { whole: true },
-  skb_mark: { whole: true },
-} as const satisfies Record<SetAttribute, { whole: boolean }>;
-
-/** What a set of one attribute could write at most: every part of it, exact. */
-const wholeMasks = new Map<SetAttribute, FlowWords>();
-
-function wholeMask(attribute: SetAttribute): FlowWords {
-  const known = wholeMasks.get(attribute);
-  if (known) return known;
-  const key = new Int32Array(KEY_WORDS);
-  const mask = new Int32Array(KEY_WORDS);
-  if (attribute === 'tunnel') for (const field of TUNNEL_FIELDS) setExact(mask, field);
-  else attributes[attribute].scan({ text: WHOLE[attribute], at: 0 }, { key, mask }, {});
-  wholeMasks.set(attribute, mask);
-  return mask;
-}
-
-const MAC = '0:0:0:0:0:0';
-/** Text that mentions every part of an attribute. */
-const WHOLE = {
-  eth: `src=${MAC},dst=${MAC})`,
-  ipv4: 'src=0.0.0.0,dst=0.0.0.0,proto=0,tos=0,ttl=0,frag=no)',
-  ipv6: 'src=::,dst=::,label=0,proto=0,tclass=0,hlimit=0,frag=no)',
-  tcp: 'src=0,dst=0)',
-  udp: 'src=0,dst=0)',
-  sctp: 'src=0,dst=0)',
-  icmp: 'type=0,code=0)',
-  icmpv6: 'type=0,code=0)',
-  arp: `sip=0.0.0.0,tip=0.0.0.0,op=0,sha=${MAC},tha=${MAC})`,
-  nd: `target=::,sll=${MAC},tll=${MAC})`,
-  nd_ext: 'nd_reserved=0,nd_options_type=0)',
-  mpls: 'label=0,tc=0,ttl=0,bos=0)',
-  nsh: 'flags=0,ttl=0,mdtype=0,np=0,spi=0,si=0,c1=0,c2=0,c3=0,c4=0)',
-  skb_priority: '0)',
-  skb_mark: '0)',
-} as const satisfies Record<Exclude<SetAttribute, 'tunnel'>, string>;
-
-function takeSet(reading: Reading, cursor: Cursor): Action | undefined {
-  const attribute = takePattern(cursor, /[a-z_0-9]+(?=\()/y) as SetAttribute | undefined;
-  if (attribute === undefined || !Object.hasOwn(settable, attribute) || !take(cursor, '(')) return undefined;
-  const words: { key: FlowWords; mask: FlowWords; geneve?: readonly GeneveOption[] } = {
-    key: new Int32Array(KEY_WORDS),
-    mask: new Int32Array(KEY_WORDS),
-  };
-  if (!attributes[attribute].scan(cursor, words, { strict: reading.strict, isSet: true }) || !take(cursor, ')')) return undefined;
-  if (attribute === 'tunnel') {
-    // A tunnel is set as a whole: what is not mentioned is nothing.
-    const fields: TunnelSetting = { value: words.key, mask: wholeMask(attribute).slice(), ...(words.geneve && { geneve: words.geneve }) };
-    return { type: 'set', attribute, fields, masked: false };
-  }
-  return { type: 'set', attribute, fields: { value: words.key, mask: words.mask }, masked: !settable[attribute].whole || !isWhole(attribute, words.mask) };
-}
-
-function isWhole(attribute: SetAttribute, mask: FlowWords): boolean {
-  // A label stack is whole when each of its entries is.
-  if (attribute === 'mpls') return mask.every((word) => word === 0 || word === -1) && mask.some((word) => word !== 0);
-  return wholeMask(attribute).every((word, index) => word === mask[index]);
-}
-
 /** `[tpid=N,]vid=N,pcp=N[,cfi=N])`, in this order. */
 function takePushVlan(_reading: Reading, cursor: Cursor): Action | undefined {
-  const tpid = take(cursor, 'tpid=') ? [takeInteger(cursor, 0, 32), take(cursor, ',')] as const : ([0x8100, true] as const);
+  const tpid = take(cursor, 'tpid=')
+    ? ([takeInteger(cursor, 0, 32), take(cursor, ',')] as const)
+    : ([0x8100, true] as const);
   const vid = tpid[1] && take(cursor, 'vid=') ? takeInteger(cursor, 0, 32) : undefined;
   const pcp = take(cursor, ',pcp=') ? takeInteger(cursor, 0, 32) : undefined;
   const cfi = take(cursor, ',cfi=') ? takeInteger(cursor, 0, 32) : 1;
-  if (tpid[0] === undefined || vid === undefined || pcp === undefined || cfi === undefined || vid > 0xfff || pcp > 7) return undefined;
-  return take(cursor, ')') ? { type: 'push_vlan', tpid: tpid[0] & 0xffff, tci: (pcp << 13) | (cfi ? 0x1000 : 0) | vid } : undefined;
+  if (tpid[0] === undefined || vid === undefined || pcp === undefined || cfi === undefined || vid > 0xfff || pcp > 7)
+    return undefined;
+  return take(cursor, ')')
+    ? { type: 'push_vlan', tpid: tpid[0] & 0xffff, tci: (pcp << 13) | (cfi ? 0x1000 : 0) | vid }
+    : undefined;
 }
 
 /** `label=N,tc=N,ttl=N,bos=N,eth_type=0xH)`; numbers beyond a part lose their upper bits. */
@@ -291,7 +235,15 @@ function takeLabel(cursor: Cursor, type: 'push_mpls' | 'add_mpls'): Action | und
   const ttl = take(cursor, ',ttl=') ? takeInteger(cursor, 0, 8) : undefined;
   const bos = take(cursor, ',bos=') ? takeInteger(cursor, 0, 1) : undefined;
   const ethType = take(cursor, ',eth_type=0x') ? takeInteger(cursor, 16, 16) : undefined;
-  if (label === undefined || tc === undefined || ttl === undefined || bos === undefined || ethType === undefined || !take(cursor, ')')) return undefined;
+  if (
+    label === undefined ||
+    tc === undefined ||
+    ttl === undefined ||
+    bos === undefined ||
+    ethType === undefined ||
+    !take(cursor, ')')
+  )
+    return undefined;
   return { type, lse: ((label << 12) | (tc << 9) | (bos << 8) | ttl) >>> 0, ethType };
 }
 
@@ -315,7 +267,9 @@ function takeCheckLength(reading: Reading, cursor: Cursor): Action | undefined {
   const size = take(cursor, 'size=') ? takeInteger(cursor, 0, 16) : undefined;
   const greater = size === undefined ? undefined : branch(',gt(');
   const lessEqual = greater && branch(',le(');
-  return size !== undefined && greater && lessEqual && take(cursor, ')') ? { type: 'check_pkt_len', size, greater, lessEqual } : undefined;
+  return size !== undefined && greater && lessEqual && take(cursor, ')')
+    ? { type: 'check_pkt_len', size, greater, lessEqual }
+    : undefined;
 }
 
 /** Most bytes of metadata behind the base header of NSH. */
@@ -350,13 +304,18 @@ function takePushNsh(reading: Reading, cursor: Cursor): Action | undefined {
     }
     if (value === undefined) return undefined;
   }
-  const header: NshHeader = { ...part, flags: part.flags & 3, ttl: part.ttl & 0x3f, context: part.mdtype === 2 ? metadata : context };
+  const header: NshHeader = {
+    ...part,
+    flags: part.flags & 3,
+    ttl: part.ttl & 0x3f,
+    context: part.mdtype === 2 ? metadata : context,
+  };
   return { type: 'push_nsh', header };
 }
 
 /**
- * Metadata of type 2 is printed as one number, without the zeros before it; so are digits read here that make no whole words. 3.1
- * reads them from the left: it fills up with zeros behind, and drops an odd digit.
+ * Metadata of type 2 is printed as one number, without the zeros before it; so are digits read here that make no whole
+ * words. 3.1 reads them from the left: it fills up with zeros behind, and drops an odd digit.
  */
 function takeMetadata(reading: Reading, cursor: Cursor): Uint8Array<ArrayBuffer> | undefined {
   if (!reading.strict && cursor.text[cursor.at] === '0' && !/[xX]/.test(cursor.text[cursor.at + 1] ?? '')) {
@@ -365,7 +324,9 @@ function takeMetadata(reading: Reading, cursor: Cursor): Uint8Array<ArrayBuffer>
   }
   const digits = take(cursor, '0x') ? takePattern(cursor, /[0-9a-fA-F]{1,511}/y) : undefined;
   if (digits === undefined) return undefined;
-  const even = reading.strict ? digits.slice(0, digits.length & ~1) : digits.padStart(Math.ceil(digits.length / 8) * 8, '0');
+  const even = reading.strict
+    ? digits.slice(0, digits.length & ~1)
+    : digits.padStart(Math.ceil(digits.length / 8) * 8, '0');
   const bytes = takeHexPairs({ text: even, at: 0 });
   const padded = new Uint8Array((bytes.length + 3) & ~3);
   padded.set(bytes);

@@ -1,14 +1,18 @@
 /**
- * `userspace(...)` as text, both ways. Its user data is what Open vSwitch's own daemon understands: a structure of 48 bytes (`struct
- * user_action_cookie` of 3.1 on a little-endian machine) when it has that length and a known type, otherwise plain bytes.
+ * `userspace(...)` as text, both ways. Its user data is what Open vSwitch's own daemon understands: a structure of 48
+ * bytes (`struct user_action_cookie` of 3.1 on a little-endian machine) when it has that length and a known type,
+ * otherwise plain bytes.
  *
- *     byte 0   type (16 bits)                byte 24  by type:
- *          4   OpenFlow port (0xffff: none)     sFlow        TCI (network order), 28 output
- *          8   UUID of the bridge               slow_path    28 reasons
- *                                               flow_sample  probability (16), 28 collector set, 32 domain, 36 point, 40 port, 44 direction
- *                                               ipfix        port
- *                                               controller   dont_send (8), continuation (8), reason (16), 28 recirculation,
- *                                                            32 cookie (network order), 40 controller (16), 42 max_len (16)
+ *     byte  0  type (16 bits): 1 to 5, in the order below
+ *           4  OpenFlow port, 0xffff for none
+ *           8  UUID of the bridge
+ *     then, by type,
+ *     sFlow        24 TCI (network order, 16), 28 output
+ *     slow_path    28 reasons
+ *     flow_sample  24 probability (16), 28 collector set, 32 domain, 36 point, 40 port, 44 direction
+ *     ipfix        24 port
+ *     controller   24 dont_send (8), 25 continuation (8), 26 reason (16), 28 recirculation, 32 cookie (network order,
+ *                  64), 40 controller (16), 42 max_len (16)
  */
 import { formatFlags, takeFlags, type FlagNames } from '../flow/flag-text.js';
 import { take, takeHexPairs, takeInteger, takeInteger64, takePattern, type Cursor } from '../flow/scan.js';
@@ -55,17 +59,25 @@ function formatCookie(data: Uint8Array, formatPort: (port: number) => string): s
       return `ipfix(output_port=${formatPort(get(24))})`;
     case CONTROLLER: {
       const cookie = view.getBigUint64(32);
-      const what = `reason=${view.getUint16(26, true)},dont_send=${data[24] ? 1 : 0},continuation=${data[25] ? 1 : 0},recirc_id=${get(28)}`;
-      const rule = `rule_cookie=${cookie === 0n ? '0' : `0x${cookie.toString(16)}`}`;
-      return `controller(${what},${rule},controller_id=${view.getUint16(40, true)},max_len=${view.getUint16(42, true)})`;
+      const what = `reason=${view.getUint16(26, true)},dont_send=${data[24] ? 1 : 0},continuation=${data[25] ? 1 : 0}`;
+      const rule = `recirc_id=${get(28)},rule_cookie=${cookie === 0n ? '0' : `0x${cookie.toString(16)}`}`;
+      const limit = `controller_id=${view.getUint16(40, true)},max_len=${view.getUint16(42, true)}`;
+      return `controller(${what},${rule},${limit})`;
     }
     default:
       return undefined;
   }
 }
 
-/** Reads behind `userspace(`; `undefined` where the text does not fit. `takePort` reads a port, by name where that is allowed. */
-export function takeUserspace(cursor: Cursor, takePort: (cursor: Cursor) => number | undefined, strict: boolean): UserspaceAction | undefined {
+/**
+ * Reads behind `userspace(`; `undefined` where the text does not fit. `takePort` reads a port, by name where that is
+ * allowed.
+ */
+export function takeUserspace(
+  cursor: Cursor,
+  takePort: (cursor: Cursor) => number | undefined,
+  strict: boolean,
+): UserspaceAction | undefined {
   const pid = take(cursor, 'pid=') ? takeInteger(cursor, 0, 32) : undefined;
   if (pid === undefined) return undefined;
   let userdata = takeCookie(cursor, takePort, strict);
@@ -73,7 +85,8 @@ export function takeUserspace(cursor: Cursor, takePort: (cursor: Cursor) => numb
   if (strict) {
     // 3.1 puts an empty cookie where there is none, and makes user data 8 bytes long at least.
     userdata ??= new Uint8Array(COOKIE_LENGTH);
-    if (userdata.length < 8) userdata = Uint8Array.from({ length: 8 }, (_, index) => (userdata as Uint8Array)[index] ?? 0);
+    if (userdata.length < 8)
+      userdata = Uint8Array.from({ length: 8 }, (_, index) => (userdata as Uint8Array)[index] ?? 0);
   }
   const actions = take(cursor, ',actions');
   let tunnelOutPort: number | undefined;
@@ -92,7 +105,11 @@ export function takeUserspace(cursor: Cursor, takePort: (cursor: Cursor) => numb
 }
 
 /** The user data; `undefined` where there is none, false where the text does not fit. */
-function takeCookie(cursor: Cursor, takePort: (cursor: Cursor) => number | undefined, strict: boolean): Uint8Array | undefined | false {
+function takeCookie(
+  cursor: Cursor,
+  takePort: (cursor: Cursor) => number | undefined,
+  strict: boolean,
+): Uint8Array | undefined | false {
   const data = new Uint8Array(COOKIE_LENGTH);
   const view = new DataView(data.buffer);
   const begin = (type: number): void => {
@@ -133,7 +150,10 @@ function takeCookie(cursor: Cursor, takePort: (cursor: Cursor) => number | undef
   } else if (take(cursor, ',flow_sample(')) {
     begin(FLOW_SAMPLE);
     const isWhole =
-      number('probability=', 16, 24) && number(',collector_set_id=', 32, 28) && number(',obs_domain_id=', 32, 32) && number(',obs_point_id=', 32, 36);
+      number('probability=', 16, 24) &&
+      number(',collector_set_id=', 32, 28) &&
+      number(',obs_domain_id=', 32, 32) &&
+      number(',obs_point_id=', 32, 36);
     if (!isWhole || !port(',output_port=', 40)) return false;
     view.setUint32(44, take(cursor, ',ingress') ? 1 : take(cursor, ',egress') ? 2 : 0, true);
   } else if (take(cursor, ',ipfix(')) {
@@ -141,9 +161,16 @@ function takeCookie(cursor: Cursor, takePort: (cursor: Cursor) => number | undef
     if (!port('output_port=', 24)) return false;
   } else if (take(cursor, ',controller(')) {
     begin(CONTROLLER);
-    if (!number('reason=', 16, 26, 10) || !flag(',dont_send=', 24) || !flag(',continuation=', 25) || !number(',recirc_id=', 32, 28, 10)) return false;
+    if (
+      !number('reason=', 16, 26, 10) ||
+      !flag(',dont_send=', 24) ||
+      !flag(',continuation=', 25) ||
+      !number(',recirc_id=', 32, 28, 10)
+    )
+      return false;
     const cookie = take(cursor, ',rule_cookie=') ? takeInteger64(cursor, 16) : undefined;
-    if (cookie === undefined || !number(',controller_id=', 16, 40, 10) || !number(',max_len=', 16, 42, 10)) return false;
+    if (cookie === undefined || !number(',controller_id=', 16, 40, 10) || !number(',max_len=', 16, 42, 10))
+      return false;
     view.setBigUint64(32, cookie);
   } else if (take(cursor, ',userdata(')) {
     const bytes = takeHexPairs(cursor);
@@ -152,11 +179,18 @@ function takeCookie(cursor: Cursor, takePort: (cursor: Cursor) => number | undef
   return take(cursor, ')') && data;
 }
 
-/** 3.1 prints reasons with commas between them, but reads them with bars. */
+/**
+ * 3.1 prints reasons with commas between them, and those that it does not know as a number, but reads bars and no such
+ * number.
+ */
 function takeReasons(cursor: Cursor, strict: boolean): number | undefined {
   const found = takeFlags(cursor, SLOW_PATH_REASONS, false);
   if (found || strict) return found?.flags;
-  const names = takePattern(cursor, /[a-z]+(,[a-z]+)*(?=\))/y)?.split(',') ?? [];
-  const bits = names.map((name) => SLOW_PATH_REASONS.indexOf(name));
-  return bits.length === 0 || bits.includes(-1) ? undefined : bits.reduce((sum, bit) => sum | (1 << bit), 0);
+  const reasons = takePattern(cursor, /(0x[0-9a-f]{1,8}|[a-z]+)(,(0x[0-9a-f]{1,8}|[a-z]+))*(?=\))/y)?.split(',') ?? [];
+  const bits = reasons.map((reason) =>
+    reason.startsWith('0x') ? parseInt(reason, 16) : 2 ** SLOW_PATH_REASONS.indexOf(reason),
+  );
+  // An unknown name is a bit below the lowest.
+  if (bits.length === 0 || bits.includes(0.5)) return undefined;
+  return bits.reduce((sum, bit) => (sum | bit) >>> 0, 0);
 }

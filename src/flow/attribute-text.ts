@@ -1,10 +1,19 @@
 /**
- * The attributes of a flow key as Open vSwitch writes them, `name(...)`: one table that drives printing and reading, of matches as
- * well as of `set(...)` actions. Which attributes a key has, and in which order they stand, is in `text-format.ts`; `encap(...)`,
- * which holds attributes itself, is there and in `text-parse.ts`.
+ * The attributes of a flow key as Open vSwitch writes them, `name(...)`: one table that drives printing and reading, of
+ * matches as well as of `set(...)` actions. Which attributes a key has, and in which order they stand, is in
+ * `text-format.ts`; `encap(...)`, which holds attributes itself, is there and in `text-parse.ts`.
  */
 import { getField, setField, type FieldName, type FlowWords } from './fields.js';
-import { CT_STATE_NAMES, TCP_FLAG_NAMES, formatFlags, formatHash, formatMaskedFlags, takeFlags, type FlagNames } from './flag-text.js';
+import {
+  CT_STATE_NAMES,
+  TCP_FLAG_NAMES,
+  formatFlags,
+  formatHash,
+  formatMaskedFlags,
+  formatSignedFlags,
+  takeFlags,
+  type FlagNames,
+} from './flag-text.js';
 import type { GeneveOption } from './match.js';
 import { take, takeInteger, takePattern, type Cursor } from './scan.js';
 import { formatTunnel, scanTunnel } from './tunnel-text.js';
@@ -62,7 +71,11 @@ export interface AttributeText {
   /** What stands in the parentheses. `verbose`: also what the mask does not cover. */
   format(words: AttributeWords, verbose: boolean, rules: TextRules): string;
   /** Reads from behind the opening parenthesis to behind the closing one; false where the text does not fit. */
-  scan(cursor: Cursor, words: { key: FlowWords; mask: FlowWords; geneve?: readonly GeneveOption[] }, rules: TextRules): boolean;
+  scan(
+    cursor: Cursor,
+    words: { key: FlowWords; mask: FlowWords; geneve?: readonly GeneveOption[] },
+    rules: TextRules,
+  ): boolean;
   /** Whether the mask covers nothing of it. */
   isWild(mask: FlowWords): boolean;
 }
@@ -100,7 +113,10 @@ function group(...parts: Part[]): AttributeText {
     scan: (cursor, { key, mask }, { strict }) =>
       scanParts(cursor, () => {
         for (const { name, alias, aliasOnlyStrict, field, form } of parts) {
-          if ((!(strict && aliasOnlyStrict) && take(cursor, `${name}=`)) || (alias !== undefined && take(cursor, `${alias}=`))) {
+          if (
+            (!(strict && aliasOnlyStrict) && take(cursor, `${name}=`)) ||
+            (alias !== undefined && take(cursor, `${alias}=`))
+          ) {
             return form.scan(cursor, key, mask, field);
           }
         }
@@ -155,7 +171,8 @@ function flags(field: FieldName, flagNames: FlagNames, verboseAsNumber: boolean)
   return {
     format({ key, mask }, verbose) {
       const value = getField(key, field) & all;
-      if (verbose && verboseAsNumber) return mask ? `${formatHash(value)}/${formatHash(getField(mask, field) & all)}` : formatHash(value);
+      if (verbose && verboseAsNumber)
+        return mask ? `${formatHash(value)}/${formatHash(getField(mask, field) & all)}` : formatHash(value);
       if (!mask) return formatFlags(value, flagNames, '|');
       return formatMaskedFlags(value, getField(mask, field), flagNames);
     },
@@ -175,10 +192,10 @@ function flags(field: FieldName, flagNames: FlagNames, verboseAsNumber: boolean)
 const ctStateFlags = flags('ctState', CT_STATE_NAMES, true);
 const ctState: AttributeText = {
   ...ctStateFlags,
-  format(words, verbose, names) {
+  format(words, verbose, rules) {
     const exact = !verbose && words.mask !== undefined && (getField(words.mask, 'ctState') & 0xff) === 0xff;
-    if (!exact) return ctStateFlags.format(words, verbose, names);
-    return CT_STATE_NAMES.map((name, bit) => ((getField(words.key, 'ctState') >> bit) & 1 ? '+' : '-') + name).join('');
+    if (!exact) return ctStateFlags.format(words, verbose, rules);
+    return formatSignedFlags(getField(words.key, 'ctState'), 0xff, CT_STATE_NAMES);
   },
 };
 
@@ -186,7 +203,8 @@ const ctState: AttributeText = {
 function vlan(field: 'vlanTci' | 'innerVlanTci'): AttributeText {
   const parts = [part('vid', field, vlanId), part('pcp', field, vlanPriority)];
   return {
-    format: ({ key, mask }, verbose) => formatVlan(getField(key, field), mask ? getField(mask, field) : 0xffff, verbose),
+    format: ({ key, mask }, verbose) =>
+      formatVlan(getField(key, field), mask ? getField(mask, field) : 0xffff, verbose),
     scan(cursor, { key, mask }) {
       // That there is a tag is part of the match, unless `cfi=` says otherwise.
       setField(key, field, 0x1000);
@@ -204,7 +222,8 @@ function vlan(field: 'vlanTci' | 'innerVlanTci'): AttributeText {
 export function formatVlan(tci: number, mask: number, verbose: boolean): string {
   const parts: string[] = [];
   const add = (name: string, value: number, partMask: number, all: number): void => {
-    if (verbose || value !== 0 || partMask !== 0) parts.push(`${name}=${value}${partMask === all ? '' : `/0x${partMask.toString(16)}`}`);
+    if (verbose || value !== 0 || partMask !== 0)
+      parts.push(`${name}=${value}${partMask === all ? '' : `/0x${partMask.toString(16)}`}`);
   };
   add('vid', tci & 0xfff, mask & 0xfff, 0xfff);
   add('pcp', tci >> 13, mask >> 13, 7);
@@ -226,20 +245,29 @@ export function formatLabels({ key, mask }: AttributeWords, count: number): stri
   const exact = !mask || labels.every((field) => getField(mask, field) === 0xffff_ffff);
   return labels
     .flatMap((field) =>
-      LABEL_PARTS.map(([name, form]) => `${name}=${form.formatValue(key, field)}${exact ? '' : `/${form.formatMask(mask!, field)}`}`),
+      LABEL_PARTS.map(
+        ([name, form]) => `${name}=${form.formatValue(key, field)}${exact ? '' : `/${form.formatMask(mask!, field)}`}`,
+      ),
     )
     .join(',');
 }
 
-/** How many entries the label stack of a key has: up to the bottom, or all when none is the bottom. */
+/**
+ * How many entries the label stack of a key has: up to the bottom, or, when none is the bottom, as many as are not
+ * zero.
+ */
 export function countLabels(key: FlowWords): number {
   const bottom = LABELS.findIndex((field) => (getField(key, field) & 0x100) !== 0);
-  return bottom < 0 ? LABELS.length : bottom + 1;
+  return bottom < 0 ? LABELS.filter((field) => getField(key, field) !== 0).length : bottom + 1;
 }
 
 const mpls: AttributeText = {
   // Of a `set`, the entries that it writes. A match says itself how many there are.
-  format: (words) => formatLabels(words, Math.max(1, ...LABELS.map((field, index) => (!words.mask || getField(words.mask, field) !== 0 ? index + 1 : 0)))),
+  format: (words) =>
+    formatLabels(
+      words,
+      Math.max(1, ...LABELS.map((field, index) => (!words.mask || getField(words.mask, field) !== 0 ? index + 1 : 0))),
+    ),
   scan(cursor, { key, mask }) {
     let entry = 0;
     let seen = new Set<string>();
@@ -273,7 +301,10 @@ const nshGroup = group(
   part('c4', 'nshC4', nsh32),
 );
 /** 3.1 prints this one, but cannot read it. */
-const nsh: AttributeText = { ...nshGroup, scan: (cursor, words, names) => !names.strict && nshGroup.scan(cursor, words, names) };
+const nsh: AttributeText = {
+  ...nshGroup,
+  scan: (cursor, words, rules) => !rules.strict && nshGroup.scan(cursor, words, rules),
+};
 
 /** The reserved word is always written, and as if it were exact. */
 const ndExtensions: AttributeText = {
@@ -286,7 +317,7 @@ const ndExtensions: AttributeText = {
 
 const tunnel: AttributeText = {
   format: (words, verbose) => formatTunnel(words, verbose),
-  scan: (cursor, words, { strict, isSet }) => scanTunnel(cursor, words, { needsTtl: !!strict && !isSet, keepsMentioned: !strict && !isSet }),
+  scan: (cursor, words, { strict, isSet }) => scanTunnel(cursor, words, { keepsMentioned: !strict && !isSet }),
   // It is written in any case.
   isWild: () => false,
 };

@@ -1,6 +1,6 @@
 /**
- * Sets of named bits as text, both ways, in the manner of Open vSwitch (`format_flags`, `format_flags_masked`, `parse_flags`):
- * `df|key` when all bits count, `-df+key` when only those named do. What the bits mean is the caller's.
+ * Sets of named bits as text, both ways, in the manner of Open vSwitch (`format_flags`, `format_flags_masked`,
+ * `parse_flags`): `df|key` when all bits count, `-df+key` when only those named do. What the bits mean is the caller's.
  */
 import { take, takeInteger, takeInteger64, type Cursor } from './scan.js';
 
@@ -10,7 +10,20 @@ export type FlagNames = readonly string[];
 /** The tunnel's flags: bits of `tunFlags`. */
 export const TUNNEL_FLAG_NAMES: FlagNames = ['oam', 'df', 'csum', 'key'];
 /** TCP's flags, and the three bits that have no name. */
-export const TCP_FLAG_NAMES: FlagNames = ['fin', 'syn', 'rst', 'psh', 'ack', 'urg', 'ece', 'cwr', 'ns', '[200]', '[400]', '[800]'];
+export const TCP_FLAG_NAMES: FlagNames = [
+  'fin',
+  'syn',
+  'rst',
+  'psh',
+  'ack',
+  'urg',
+  'ece',
+  'cwr',
+  'ns',
+  '[200]',
+  '[400]',
+  '[800]',
+];
 /** Connection states: bits of `ctState`. */
 export const CT_STATE_NAMES: FlagNames = ['new', 'est', 'rel', 'rpl', 'inv', 'trk', 'snat', 'dnat'];
 
@@ -19,7 +32,9 @@ export function formatHash(value: number): string {
   return value === 0 ? '0' : `0x${value.toString(16)}`;
 }
 
-/** The names of the bits that are set, the lowest first, and bits without a name as one number at the end; `0` for none. */
+/**
+ * The names of the bits that are set, the lowest first, and bits without a name as one number at the end; `0` for none.
+ */
 export function formatFlags(flags: number, names: FlagNames, separator: '|' | ','): string {
   if (flags === 0) return '0';
   const parts = names.filter((_, bit) => (flags & (1 << bit)) !== 0);
@@ -43,10 +58,15 @@ export function formatSignedFlags(flags: number, mask: number, names: FlagNames)
 }
 
 /**
- * Takes a set of bits up to the closing parenthesis, which it leaves: `a|b` (the mask is all ones), `+a-b`, `VALUE/MASK`, or numbers
- * among the names. Refuses a name twice among signed ones, and bits without a name. `masked` false: only unsigned names and numbers.
+ * Takes a set of bits up to the closing parenthesis, which it leaves: `a|b` (the mask is all ones), `+a-b`,
+ * `VALUE/MASK`, or numbers among the names. Refuses a name twice among signed ones, and bits without a name. `masked`
+ * false: only unsigned names and numbers.
  */
-export function takeFlags(cursor: Cursor, names: FlagNames, masked: boolean): { flags: number; mask: number } | undefined {
+export function takeFlags(
+  cursor: Cursor,
+  names: FlagNames,
+  masked: boolean,
+): { flags: number; mask: number } | undefined {
   const start = cursor.at;
   const all = 2 ** names.length - 1;
   const fail = (): undefined => {
@@ -69,7 +89,9 @@ export function takeFlags(cursor: Cursor, names: FlagNames, masked: boolean): { 
       take(cursor, '|');
       continue;
     }
-    const bit = names.findIndex((name) => cursor.text.startsWith(name, cursor.at) && '|)'.includes(cursor.text[cursor.at + name.length] ?? '?'));
+    const bit = names.findIndex(
+      (name) => cursor.text.startsWith(name, cursor.at) && '|)'.includes(cursor.text[cursor.at + name.length] ?? '?'),
+    );
     if (bit < 0) return fail();
     flags |= 1 << bit;
     cursor.at += names[bit].length;
@@ -84,7 +106,9 @@ function takeSigned(cursor: Cursor, names: FlagNames): { flags: number; mask: nu
   while (cursor.text[cursor.at] !== ')') {
     const sign = cursor.text[cursor.at++];
     if (sign !== '+' && sign !== '-') return undefined;
-    const bit = names.findIndex((name) => cursor.text.startsWith(name, cursor.at) && '+-)'.includes(cursor.text[cursor.at + name.length] ?? '?'));
+    const bit = names.findIndex(
+      (name) => cursor.text.startsWith(name, cursor.at) && '+-)'.includes(cursor.text[cursor.at + name.length] ?? '?'),
+    );
     if (bit < 0 || (mask & (1 << bit)) !== 0) return undefined;
     mask |= 1 << bit;
     if (sign === '+') flags |= 1 << bit;

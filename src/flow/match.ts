@@ -1,10 +1,13 @@
 /**
- * A match: the key that a flow was installed with, and the mask that says which of its bits count. Its text, both ways, is in
- * `text-format.ts` and `text-parse.ts`; looking one up among many is the classifier's.
+ * A match: the key that a flow was installed with, and the mask that says which of its bits count. Its text, both ways,
+ * is in `text-format.ts` and `text-parse.ts`; looking one up among many is the classifier's.
  */
 import { GROUPS_WORD, KEY_WORDS, type FlowWords } from './fields.js';
 
-/** One Geneve option (RFC 8926 section 3.5) of a match or of `set(tunnel(...))`. Masks are all ones where nothing was said. */
+/**
+ * One Geneve option (RFC 8926 section 3.5) of a match or of `set(tunnel(...))`. Masks are all ones where nothing was
+ * said.
+ */
 export interface GeneveOption {
   /** 16 bits. */
   readonly optionClass: number;
@@ -21,8 +24,8 @@ export interface GeneveOption {
 }
 
 /**
- * Key and mask are words of `fields.ts`, `KEY_WORDS` each. The key keeps its values as they were installed: what the mask does not
- * cover is not cleared.
+ * Key and mask are words of `fields.ts`, `KEY_WORDS` each. The key keeps its values as they were installed: what the
+ * mask does not cover is not cleared.
  */
 export interface FlowMatch {
   readonly key: FlowWords;
@@ -44,7 +47,9 @@ export function matches(match: FlowMatch, key: FlowWords): boolean {
   return true;
 }
 
-/** Whether two matches are met by the same packets because they ask the same: equal masks, and equal keys under them. */
+/**
+ * Whether two matches are met by the same packets because they ask the same: equal masks, and equal keys under them.
+ */
 export function sameMatch(first: FlowMatch, second: FlowMatch): boolean {
   for (let word = 0; word < KEY_WORDS; word++) {
     if (word !== GROUPS_WORD && first.mask[word] !== second.mask[word]) return false;

@@ -1,10 +1,10 @@
 /**
- * Reading values out of text the way Open vSwitch's scanner does (`ovs_scan`, its `scanf` of the C locale): numbers with C
- * prefixes that wrap into their width, addresses, byte strings. Text of flows and of actions is read with it. It knows no
- * attribute and no action.
+ * Reading values out of text the way Open vSwitch's scanner does (`ovs_scan`, its `scanf` of the C locale): numbers
+ * with C prefixes that wrap into their width, addresses, byte strings. Text of flows and of actions is read with it. It
+ * knows no attribute and no action.
  *
- * Every `take…` moves the cursor past what it read and answers it; where the text does not fit, it answers `undefined` (or
- * `false`) and leaves the cursor where it was.
+ * Every `take…` moves the cursor past what it read and answers it; where the text does not fit, it answers
+ * `undefined` (or `false`) and leaves the cursor where it was.
  */
 import { parseIpv6 } from '../util/address.js';
 
@@ -52,20 +52,23 @@ function digitOf(text: string, at: number): number {
   return 99;
 }
 
-/** Where a number's digits begin, and their base; base 0 goes by the prefix, as C's `%i`: `0x` hexadecimal, `0` octal. */
+/**
+ * Where a number's digits begin, and their base; base 0 goes by the prefix, as C's `%i`: `0x` hexadecimal, `0` octal.
+ */
 function findDigits(cursor: Cursor, base: 0 | 10 | 16): { at: number; base: number; negative: boolean } {
   const { text } = cursor;
   SPACE.lastIndex = cursor.at;
   let at = cursor.at + SPACE.exec(text)![0].length;
   const negative = text[at] === '-';
   if (negative || text[at] === '+') at++;
-  if (base !== 10 && text[at] === '0' && (text[at + 1] === 'x' || text[at + 1] === 'X')) return { at: at + 2, base: 16, negative };
+  if (base !== 10 && text[at] === '0' && (text[at + 1] === 'x' || text[at + 1] === 'X'))
+    return { at: at + 2, base: 16, negative };
   return { at, base: base !== 0 ? base : text[at] === '0' ? 8 : 10, negative };
 }
 
 /**
- * Takes an integer of `bits` bits (1 to 32), unsigned: blanks before it, a sign, and digits in `base` (0: by prefix, where `0x` is
- * hexadecimal and a leading 0 octal). What does not fit wraps, as in C.
+ * Takes an integer of `bits` bits (1 to 32), unsigned: blanks before it, a sign, and digits in `base` (0: by prefix,
+ * where `0x` is hexadecimal and a leading 0 octal). What does not fit wraps, as in C.
  */
 export function takeInteger(cursor: Cursor, base: 0 | 10 | 16, bits: number): number | undefined {
   const digits = findDigits(cursor, base);
@@ -125,7 +128,11 @@ export function takeIpv6(cursor: Cursor): Uint8Array | undefined {
   const start = cursor.at;
   const text = takePattern(cursor, IPV6);
   // inet_pton refuses leading zeros in the dotted part, and a dotted part alone.
-  if (text !== undefined && text.includes(':') && !/[:.]0\d+(\.|$)/.test(text.includes('.') ? text.slice(text.lastIndexOf(':')) : '')) {
+  if (
+    text !== undefined &&
+    text.includes(':') &&
+    !/[:.]0\d+(\.|$)/.test(text.includes('.') ? text.slice(text.lastIndexOf(':')) : '')
+  ) {
     try {
       return parseIpv6(text);
     } catch {
@@ -139,14 +146,18 @@ export function takeIpv6(cursor: Cursor): Uint8Array | undefined {
 const HEX_NUMBER = /0[xX][0-9a-fA-F \t\r\n]*/y;
 
 /**
- * Takes a number of `width` bytes, the most significant first: hexadecimal with `0x` (blanks between digits are passed over, and no
- * digit at all is 0), or anything of at most 64 bits that C's `strtoull` takes.
+ * Takes a number of `width` bytes, the most significant first: hexadecimal with `0x` (blanks between digits are passed
+ * over, and no digit at all is 0), or anything of at most 64 bits that C's `strtoull` takes.
  */
 export function takeBytes(cursor: Cursor, width: number): Uint8Array | undefined {
   const start = cursor.at;
   const hex = takePattern(cursor, HEX_NUMBER);
   let digits: string;
-  if (hex !== undefined) digits = hex.slice(2).replace(/[ \t\r\n]+/g, '').replace(/^0+/, '');
+  if (hex !== undefined)
+    digits = hex
+      .slice(2)
+      .replace(/[ \t\r\n]+/g, '')
+      .replace(/^0+/, '');
   else {
     const value = takeUnsigned64(cursor);
     if (value === undefined) return undefined;
@@ -169,7 +180,10 @@ function takeUnsigned64(cursor: Cursor): bigint | undefined {
   const significant = cursor.text.slice(at, cursor.at).replace(/^0+/, '');
   // 64 bits have at most 22 octal digits, and fewer in the other bases.
   const short = significant.length <= 22 ? [...significant] : [];
-  const exact = significant.length > short.length ? 1n << 64n : short.reduce((sum, digit) => sum * BigInt(base) + BigInt(digitOf(digit, 0)), 0n);
+  const exact =
+    significant.length > short.length
+      ? 1n << 64n
+      : short.reduce((sum, digit) => sum * BigInt(base) + BigInt(digitOf(digit, 0)), 0n);
   if (exact >> 64n !== 0n) {
     cursor.at = start;
     return undefined;
@@ -177,7 +191,9 @@ function takeUnsigned64(cursor: Cursor): bigint | undefined {
   return value;
 }
 
-/** Takes bytes as pairs of hexadecimal digits, blanks between them passed over; stops before a digit without a partner. */
+/**
+ * Takes bytes as pairs of hexadecimal digits, blanks between them passed over; stops before a digit without a partner.
+ */
 export function takeHexPairs(cursor: Cursor): Uint8Array {
   const bytes: number[] = [];
   for (;;) {

@@ -1,12 +1,28 @@
 /**
- * A match as text: the language of `ovs-appctl dpctl/dump-flows`, attribute by attribute in the order of Open vSwitch 3.1 (which
- * stands in `lib/odp-util.c` there, `odp_flow_key_from_flow` and `odp_flow_format`). First it is decided which attributes a key has,
- * then which of them the mask makes worth printing. The counters and actions of a flow's line are not printed here.
+ * A match as text: the language of `ovs-appctl dpctl/dump-flows`, attribute by attribute in the order of Open vSwitch
+ * 3.1 (which stands in `lib/odp-util.c` there, `odp_flow_key_from_flow` and `odp_flow_format`). First it is decided
+ * which attributes a key has, then which of them the mask makes worth printing. The counters and actions of a flow's
+ * line are not printed here.
  */
-import { attributes, countLabels, formatLabels, innerVlan, type AttributeName, type AttributeText, type TextRules } from './attribute-text.js';
+import {
+  attributes,
+  countLabels,
+  formatLabels,
+  innerVlan,
+  type AttributeName,
+  type AttributeText,
+  type TextRules,
+} from './attribute-text.js';
 import { FRAG_LATER, anyBit, getField, type FlowWords } from './fields.js';
 import type { FlowMatch } from './match.js';
-import { NO_PORT, coversNeighbourDiscovery, isNeighbourDiscovery, isVlanType, networkOf, transportOf } from './presence.js';
+import {
+  NO_PORT,
+  coversNeighbourDiscovery,
+  isNeighbourDiscovery,
+  isVlanType,
+  networkOf,
+  transportOf,
+} from './presence.js';
 import { hasTunnel } from './tunnel-text.js';
 
 export interface FlowFormatOptions {
@@ -15,16 +31,27 @@ export interface FlowFormatOptions {
   /** Name of a datapath port (`--names`); without one its number is printed. */
   readonly portName?: (port: number) => string | undefined;
   /**
-   * `other_config:vlan-limit`, 1 by default: how many tags the datapath looks behind. It only tells what a frame that ends within
-   * its second tag looks like.
+   * `other_config:vlan-limit`, 1 by default: how many tags the datapath looks behind. It only tells what a frame that
+   * ends within its second tag looks like.
    */
   readonly vlanLimit?: number;
 }
 
 /** Attributes that stand before a frame's headers, in their order. */
 const METADATA = [
-  'skb_priority', 'tunnel', 'skb_mark', 'ct_state', 'ct_zone', 'ct_mark', 'ct_label', 'ct_tuple4', 'ct_tuple6', 'recirc_id', 'dp_hash',
-  'in_port', 'packet_type',
+  'skb_priority',
+  'tunnel',
+  'skb_mark',
+  'ct_state',
+  'ct_zone',
+  'ct_mark',
+  'ct_label',
+  'ct_tuple4',
+  'ct_tuple6',
+  'recirc_id',
+  'dp_hash',
+  'in_port',
+  'packet_type',
 ] as const satisfies readonly AttributeName[];
 
 function hasMetadata(key: FlowWords, name: (typeof METADATA)[number]): boolean {
@@ -36,9 +63,10 @@ function hasMetadata(key: FlowWords, name: (typeof METADATA)[number]): boolean {
 }
 
 /**
- * The text of a match, exactly as 3.1's `netdev` datapath dumps it: `recirc_id(0),in_port(1),packet_type(ns=0,id=0),eth(...)`.
- * Text does not carry a match on the absence of a VLAN tag, the values of fields that the mask does not cover (unless `verbose`), nor
- * an exact match on a tunnel field that is zero (but for its id and time to live).
+ * The text of a match, exactly as 3.1's `netdev` datapath dumps it:
+ * `recirc_id(0),in_port(1),packet_type(ns=0,id=0),eth(...)`. Text does not carry a match on the absence of a VLAN tag,
+ * the values of fields that the mask does not cover (unless `verbose`), nor an exact match on a tunnel field that is
+ * zero (but for its id and time to live).
  */
 export function formatFlow(match: FlowMatch, options: FlowFormatOptions = {}): string {
   const { key, mask } = match;
@@ -63,7 +91,12 @@ export function formatFlow(match: FlowMatch, options: FlowFormatOptions = {}): s
   const isTruncated = tags.some(({ truncated }) => truncated);
   if (!isTruncated && ethType >= 0x0600) {
     add(inner, 'eth_type', attributes.eth_type);
-    addHeaders(match, verbose, (name) => add(inner, name, attributes[name]), (text) => inner.push(text));
+    addHeaders(
+      match,
+      verbose,
+      (name) => add(inner, name, attributes[name]),
+      (text) => inner.push(text),
+    );
   }
   let rest = inner;
   for (const { tpid, text } of tags.reverse()) {
@@ -95,19 +128,26 @@ function tagsOf(key: FlowWords, vlanLimit: number): Tag[] {
       tags.push({ tpid: getField(key, tpid), text, truncated: false });
       continue;
     }
-    if (isVlanType(ethType) && (level < vlanLimit || anyBit(key, tpid))) tags.push({ tpid: ethType, text, truncated: true });
+    if (isVlanType(ethType) && (level < vlanLimit || anyBit(key, tpid)))
+      tags.push({ tpid: ethType, text, truncated: true });
     break;
   }
   return tags;
 }
 
 /** The headers behind the Ethernet type. */
-function addHeaders(match: FlowMatch, verbose: boolean, add: (name: AttributeName) => void, addText: (text: string) => void): void {
+function addHeaders(
+  match: FlowMatch,
+  verbose: boolean,
+  add: (name: AttributeName) => void,
+  addText: (text: string) => void,
+): void {
   const { key, mask } = match;
   const ethType = getField(key, 'ethType');
   const network = networkOf(ethType);
   if (network === 'mpls') {
-    if (verbose || !attributes.mpls.isWild(mask)) addText(`mpls(${formatLabels(match, countLabels(key))})`);
+    const labels = countLabels(key);
+    if (labels > 0 && (verbose || !attributes.mpls.isWild(mask))) addText(`mpls(${formatLabels(match, labels)})`);
   } else if (network === 'nsh') addText(`nsh(${attributes.nsh.format(match, verbose, {})})`);
   else if (network) add(network);
 

@@ -1,12 +1,22 @@
 /**
- * `tunnel(...)`, of a match and of `set(tunnel(...))`: which parts of the tunnel's key are written, Geneve's options, ERSPAN, GTP-U and
- * VXLAN's group policy, and the flags that stand at the end.
+ * `tunnel(...)`, of a match and of `set(tunnel(...))`: which parts of the tunnel's key are written, Geneve's options,
+ * ERSPAN, GTP-U and VXLAN's group policy, and the flags that stand at the end.
  */
 import { anyBit, getField, setField, type FieldName, type FlowWords } from './fields.js';
 import { TUNNEL_FLAG_NAMES, formatFlags, formatHash, formatMaskedFlags, takeFlags } from './flag-text.js';
 import type { GeneveOption } from './match.js';
 import { take, takeBytes, takeInteger, takeInteger64, type Cursor } from './scan.js';
-import { decimal16, decimal8, formatBytes, formatMasked, hash32, hash8, ipv4, ipv6, type ValueText } from './value-text.js';
+import {
+  decimal16,
+  decimal8,
+  formatBytes,
+  formatMasked,
+  hash32,
+  hash8,
+  ipv4,
+  ipv6,
+  type ValueText,
+} from './value-text.js';
 
 const KEY = 8;
 const ALL_FLAGS = 15;
@@ -22,8 +32,25 @@ type NamedField = readonly [name: string, field: FieldName, form: ValueText];
 
 /** Every field of a tunnel's key. */
 export const TUNNEL_FIELDS = [
-  'tunId', 'tunIdHigh', 'tunSrc', 'tunDst', 'tunIpv6Src', 'tunIpv6Dst', 'tunFlags', 'tunTos', 'tunTtl', 'tunTpSrc', 'tunTpDst', 'tunGbpId',
-  'tunGbpFlags', 'tunErspanVersion', 'tunErspanDirection', 'tunErspanHardwareId', 'tunErspanIndex', 'tunGtpuFlags', 'tunGtpuType',
+  'tunId',
+  'tunIdHigh',
+  'tunSrc',
+  'tunDst',
+  'tunIpv6Src',
+  'tunIpv6Dst',
+  'tunFlags',
+  'tunTos',
+  'tunTtl',
+  'tunTpSrc',
+  'tunTpDst',
+  'tunGbpId',
+  'tunGbpFlags',
+  'tunErspanVersion',
+  'tunErspanDirection',
+  'tunErspanHardwareId',
+  'tunErspanIndex',
+  'tunGtpuFlags',
+  'tunGtpuType',
 ] as const satisfies readonly FieldName[];
 
 /** Parts that are in the key unless they are zero, before and behind the time to live. */
@@ -40,7 +67,8 @@ const PORTS: readonly NamedField[] = [
 ];
 const SCANNED = [...ADDRESSES, ['ttl', 'tunTtl', decimal8], ...PORTS] as const;
 
-const tunnelId = (words: FlowWords): bigint => (BigInt(getField(words, 'tunIdHigh')) << 32n) | BigInt(getField(words, 'tunId'));
+const tunnelId = (words: FlowWords): bigint =>
+  (BigInt(getField(words, 'tunIdHigh')) << 32n) | BigInt(getField(words, 'tunId'));
 const hash64 = (value: bigint): string => (value === 0n ? '0' : `0x${value.toString(16)}`);
 
 function setTunnelId(words: FlowWords, value: bigint): void {
@@ -70,11 +98,15 @@ export function formatTunnel(words: TunnelWords, verbose: boolean): string {
   for (const [name, field, form] of PORTS) if (anyBit(key, field)) show(name, field, form);
 
   const nested = (name: string, parts: readonly NamedField[], always = 0): string => {
-    const shown = parts.filter(([, field, form], index) => !mask || verbose || index < always || !form.isWild(mask, field));
-    return `${name}(${shown.map(([part, field, form]) => `${part}=${formatMasked(form, key, mask, field)}`).join(',')})`;
+    const shown = parts.filter(
+      ([, field, form], index) => !mask || verbose || index < always || !form.isWild(mask, field),
+    );
+    const texts = shown.map(([part, field, form]) => `${part}=${formatMasked(form, key, mask, field)}`);
+    return `${name}(${texts.join(',')})`;
   };
   if (anyBit(key, 'tunGbpId') || anyBit(key, 'tunGbpFlags')) items.push(`vxlan(${nested('gbp', GROUP_POLICY)})`);
-  if (words.geneve !== undefined) items.push(`geneve(${words.geneve.map((option) => formatOption(option, mask !== undefined, verbose)).join('')})`);
+  if (words.geneve !== undefined)
+    items.push(`geneve(${words.geneve.map((option) => formatOption(option, mask !== undefined, verbose)).join('')})`);
   const version = getField(key, 'tunErspanVersion');
   // Without its version and its index, what follows could not be read.
   if (version === 1) items.push(nested('erspan', ERSPAN_1, 2));
@@ -99,10 +131,19 @@ const ERSPAN_1 = [
   ['ver', 'tunErspanVersion', decimal8],
   ['idx', 'tunErspanIndex', hash32],
 ] as const;
+/** What is read has a place of fewer bits in 3.1. */
+const narrow = (form: ValueText, all: number): ValueText => ({
+  ...form,
+  scan(cursor, key, mask, field) {
+    const isRead = form.scan(cursor, key, mask, field);
+    setField(key, field, getField(key, field) & all);
+    return isRead;
+  },
+});
 const ERSPAN_2 = [
   ['ver', 'tunErspanVersion', decimal8],
-  ['dir', 'tunErspanDirection', decimal8],
-  ['hwid', 'tunErspanHardwareId', hash8],
+  ['dir', 'tunErspanDirection', narrow(decimal8, 1)],
+  ['hwid', 'tunErspanHardwareId', narrow(hash8, 0xf)],
 ] as const;
 const GTPU = [
   ['flags', 'tunGtpuFlags', hash8],
@@ -125,21 +166,24 @@ function scanOrdered(cursor: Cursor, parts: readonly NamedField[], key: FlowWord
 }
 
 /**
- * Lets a key show that something is there of which text mentions no value: unless one of the fields holds something, the first of them
- * that is not matched is given a value.
+ * Lets a key show that something is there of which text mentions no value: unless one of the fields holds something,
+ * the first of them that is not matched is given a value.
  */
-export function keepPlace(key: FlowWords, mask: FlowWords, values: readonly (readonly [field: FieldName, value: number])[]): void {
+export function keepPlace(
+  key: FlowWords,
+  mask: FlowWords,
+  values: readonly (readonly [field: FieldName, value: number])[],
+): void {
   if (values.some(([field]) => anyBit(key, field))) return;
   const free = values.find(([field]) => !anyBit(mask, field));
   if (free) setField(key, free[0], free[1]);
 }
 
 export interface TunnelRules {
-  /** Without a time to live it is refused. */
-  readonly needsTtl: boolean;
   /**
-   * What is mentioned without a value that would show it keeps its place: the flag `key` says that there is an id, and GTP-U or a
-   * group policy of which nothing is matched is given values that the mask does not cover. Otherwise 3.1's rules hold, which forget it.
+   * What is mentioned without a value that would show it keeps its place: the flag `key` says that there is an id, and
+   * GTP-U or a group policy of which nothing is matched is given values that the mask does not cover. Otherwise 3.1's
+   * rules hold, which forget it.
    */
   readonly keepsMentioned: boolean;
 }
@@ -148,14 +192,12 @@ export interface TunnelRules {
 export function scanTunnel(
   cursor: Cursor,
   words: { key: FlowWords; mask: FlowWords; geneve?: readonly GeneveOption[] },
-  { needsTtl, keepsMentioned }: TunnelRules,
+  { keepsMentioned }: TunnelRules,
 ): boolean {
   const { key, mask } = words;
   let hasId = false;
-  let hasTtl = false;
   const seen = new Set<string>();
   for (;;) {
-    hasTtl ||= cursor.text.startsWith('ttl=', cursor.at);
     let found: boolean | undefined = scanOneOf(cursor, SCANNED, key, mask);
     if (found === undefined && take(cursor, 'tun_id=')) {
       found = scanTunnelId(cursor, key, mask);
@@ -164,7 +206,7 @@ export function scanTunnel(
       seen.add('gbp');
       found = scanOrdered(cursor, GROUP_POLICY, key, mask) && take(cursor, '))');
     } else if (found === undefined && take(cursor, 'geneve(')) {
-      words.geneve = scanOptions(cursor);
+      words.geneve = scanOptions(cursor, keepsMentioned);
       found = words.geneve !== undefined;
     } else if (found === undefined && take(cursor, 'erspan(')) found = scanErspan(cursor, key, mask);
     else if (found === undefined && take(cursor, 'gtpu(')) {
@@ -180,7 +222,11 @@ export function scanTunnel(
     if (found === false) return false;
     if (found === undefined || !take(cursor, ',')) break;
   }
-  if (keepsMentioned && seen.has('gbp')) keepPlace(key, mask, [['tunGbpFlags', 1], ['tunGbpId', 1]]);
+  if (keepsMentioned && seen.has('gbp'))
+    keepPlace(key, mask, [
+      ['tunGbpFlags', 1],
+      ['tunGbpId', 1],
+    ]);
   if (keepsMentioned && seen.has('gtpu')) {
     // Version 1, and a packet of its user; each of the two must be there.
     keepPlace(key, mask, [['tunGtpuFlags', 0x30]]);
@@ -190,7 +236,7 @@ export function scanTunnel(
     setField(key, 'tunFlags', getField(key, 'tunFlags') | KEY);
     setField(mask, 'tunFlags', getField(mask, 'tunFlags') | KEY);
   }
-  return take(cursor, ')') && (hasTtl || !needsTtl);
+  return take(cursor, ')');
 }
 
 function scanTunnelId(cursor: Cursor, key: FlowWords, mask: FlowWords): boolean {
@@ -222,7 +268,9 @@ export function formatOption(option: GeneveOption, masked: boolean, verbose: boo
   number('len', String, option.data.length, option.lengthMask, 0x1f);
   const { data, dataMask } = option;
   if (data.length > 0 && (!masked || verbose || dataMask.some((byte) => byte !== 0))) {
-    items.push(formatBytes(data) + (!masked || dataMask.every((byte) => byte === 0xff) ? '' : `/${formatBytes(dataMask)}`));
+    items.push(
+      formatBytes(data) + (!masked || dataMask.every((byte) => byte === 0xff) ? '' : `/${formatBytes(dataMask)}`),
+    );
   }
   return `{${items.join(',')}}`;
 }
@@ -230,8 +278,11 @@ export function formatOption(option: GeneveOption, masked: boolean, verbose: boo
 /** All options together, headers included, take at most this many bytes. */
 const MOST_OPTION_BYTES = 252;
 
-/** Reads options up to behind the closing parenthesis, as 3.1 does: parts in their order, each of which may be missing. */
-export function scanOptions(cursor: Cursor): readonly GeneveOption[] | undefined {
+/**
+ * Reads options up to behind the closing parenthesis, as 3.1 does: parts in their order, each of which may be missing.
+ * Data that are not mentioned are zeros that count, or (`keepsMentioned`) do not count, which is what 3.1 prints so.
+ */
+export function scanOptions(cursor: Cursor, keepsMentioned: boolean): readonly GeneveOption[] | undefined {
   const options: GeneveOption[] = [];
   let left = MOST_OPTION_BYTES;
   while (left >= 4 && take(cursor, '{')) {
@@ -248,9 +299,11 @@ export function scanOptions(cursor: Cursor): readonly GeneveOption[] | undefined
     take(cursor, ',');
     const hasLength = cursor.text.startsWith('len=', cursor.at);
     const length = type && number('len=', 8, 0xff);
-    if (!optionClass || !type || !length || length[0] > 124 || length[0] % 4 !== 0 || length[0] > left) return undefined;
+    if (!optionClass || !type || !length || length[0] > 124 || length[0] % 4 !== 0 || length[0] > left)
+      return undefined;
     let data: Uint8Array | undefined = new Uint8Array(length[0]);
-    let dataMask: Uint8Array | undefined = new Uint8Array(length[0]).fill(0xff);
+    const hasData = cursor.text[cursor.at] === ',';
+    let dataMask: Uint8Array | undefined = new Uint8Array(length[0]).fill(hasData || !keepsMentioned ? 0xff : 0);
     if (take(cursor, ',')) data = takeBytes(cursor, length[0]);
     if (data && take(cursor, '/')) dataMask = takeBytes(cursor, length[0]);
     if (!data || !dataMask || !take(cursor, '}')) return undefined;

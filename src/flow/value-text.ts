@@ -1,10 +1,20 @@
 /**
- * How the value of one field looks in the text of a flow, and how it is read: numbers, addresses, fragments, parts of a VLAN tag or
- * of an MPLS label. Which fields an attribute has, and under which names, is in `attribute-text.ts`.
+ * How the value of one field looks in the text of a flow, and how it is read: numbers, addresses, fragments, parts of a
+ * VLAN tag or of an MPLS label. Which fields an attribute has, and under which names, is in `attribute-text.ts`.
  */
 import { formatMac, formatIpv4, formatIpv6 } from '../util/address.js';
 import { toHex } from '../util/bytes.js';
-import { FRAG_ANY, FRAG_LATER, anyBit, getBytes, getField, setBytes, setField, type FieldName, type FlowWords } from './fields.js';
+import {
+  FRAG_ANY,
+  FRAG_LATER,
+  anyBit,
+  getBytes,
+  getField,
+  setBytes,
+  setField,
+  type FieldName,
+  type FlowWords,
+} from './fields.js';
 import { formatHash } from './flag-text.js';
 import { take, takeBytes, takeInteger, takeIpv4, takeIpv6, takeMac, takePattern, type Cursor } from './scan.js';
 
@@ -42,7 +52,8 @@ interface NumberForm {
 function numberText(form: NumberForm): ValueText {
   const { bits, shift = 0, limit, readBits = bits } = form;
   const all = 2 ** bits - 1;
-  const part = (words: FlowWords, field: FieldName): number => (shift === 0 && bits === 32 ? getField(words, field) : (getField(words, field) >>> shift) & all);
+  const part = (words: FlowWords, field: FieldName): number =>
+    shift === 0 && bits === 32 ? getField(words, field) : (getField(words, field) >>> shift) & all;
   const store = (words: FlowWords, field: FieldName, value: number): void => {
     if (bits === 32) setField(words, field, value);
     else setField(words, field, ((getField(words, field) & ~(all << shift)) | (value << shift)) >>> 0);
@@ -93,8 +104,13 @@ export const arpOpcode: ValueText = {
 
 const hex = (value: number): string => `0x${value.toString(16)}`;
 const bare = (value: number): string => value.toString(16);
-const bitField = (bits: number, shift: number, value: (value: number) => string, mask: (mask: number) => string, readBits: number): ValueText =>
-  numberText({ bits, shift, value, mask, limit: 2 ** bits, readBits });
+const bitField = (
+  bits: number,
+  shift: number,
+  value: (value: number) => string,
+  mask: (mask: number) => string,
+  readBits: number,
+): ValueText => numberText({ bits, shift, value, mask, limit: 2 ** bits, readBits });
 
 /** Parts of a VLAN tag. */
 export const vlanId = bitField(12, 0, decimal, hex, 16);
@@ -114,7 +130,9 @@ export const typeId = numberText({ bits: 16, value: formatHash, mask: formatHash
 const hex2 = (value: number): string => `0x${value.toString(16).padStart(2, '0')}`;
 const hex8 = (value: number): string => `0x${value.toString(16).padStart(8, '0')}`;
 
-/** Numbers of NSH, which are written only where they count. Those of 8 bits are decimal, and hexadecimal when masked. */
+/**
+ * Numbers of NSH, which are written only where they count. Those of 8 bits are decimal, and hexadecimal when masked.
+ */
 const nshByte = (field8: ValueText): ValueText => ({
   ...field8,
   onlyMasked: true,
@@ -122,7 +140,10 @@ const nshByte = (field8: ValueText): ValueText => ({
 });
 export const nsh8 = nshByte(numberText({ bits: 8, value: decimal, mask: hex2 }));
 export const nsh32: ValueText = { ...numberText({ bits: 32, value: hex, mask: hex8 }), onlyMasked: true };
-export const nshPathId: ValueText = { ...numberText({ bits: 24, shift: 8, value: hex, mask: hex8, readBits: 32 }), onlyMasked: true };
+export const nshPathId: ValueText = {
+  ...numberText({ bits: 24, shift: 8, value: hex, mask: hex8, readBits: 32 }),
+  onlyMasked: true,
+};
 
 export const mac: ValueText = {
   formatValue: (key, field) => formatMac(getField(key, field)),
@@ -155,7 +176,8 @@ export const ipv4: ValueText = {
 };
 
 const EXACT_16 = new Uint8Array(16).fill(0xff);
-const bytesAreExact = (mask: FlowWords, field: FieldName): boolean => getBytes(mask, field).every((byte) => byte === 0xff);
+const bytesAreExact = (mask: FlowWords, field: FieldName): boolean =>
+  getBytes(mask, field).every((byte) => byte === 0xff);
 
 export const ipv6: ValueText = {
   formatValue: (key, field) => formatIpv6(getBytes(key, field)),
