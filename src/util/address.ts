@@ -39,12 +39,12 @@ export function parseIpv6(text: string): Uint8Array {
   const allowed = 'an IPv6 address as of RFC 4291 section 2.2';
   const halves = text.split('::');
   if (halves.length > 2) refuse('an IPv6 address', text, allowed);
-  const groupsOf = (half: string): number[] => {
+  const groupsOf = (half: string, isLast: boolean): number[] => {
     if (half === '') return [];
     const groups: number[] = [];
     const parts = half.split(':');
     parts.forEach((part, index) => {
-      if (index === parts.length - 1 && part.includes('.')) {
+      if (isLast && index === parts.length - 1 && part.includes('.')) {
         const ip = parseIpv4(part);
         groups.push(ip >>> 16, ip & 0xffff);
       } else if (/^[0-9a-fA-F]{1,4}$/.test(part)) groups.push(parseInt(part, 16));
@@ -52,8 +52,8 @@ export function parseIpv6(text: string): Uint8Array {
     });
     return groups;
   };
-  const head = groupsOf(halves[0]);
-  const tail = halves.length === 2 ? groupsOf(halves[1]) : [];
+  const head = groupsOf(halves[0], halves.length === 1);
+  const tail = halves.length === 2 ? groupsOf(halves[1], true) : [];
   const count = head.length + tail.length;
   if (halves.length === 2 ? count > 7 : count !== 8) refuse('an IPv6 address', text, allowed);
   head.forEach((group, index) => put16(bytes, 2 * index, group));

@@ -106,6 +106,7 @@ export class ManualClock implements Clock {
       this.#now = Math.max(this.#now, next.at);
       next.callback();
     }
-    this.#now = target;
+    // A callback may have moved the clock further.
+    this.#now = Math.max(this.#now, target);
   }
 }
