@@ -17,6 +17,11 @@ export function createMirrors(bridge: Bridge, configs: readonly MirrorConfig[]):
     if ((outputPort === undefined) === (outputVlan === undefined)) {
       throw new MegaflowError('bad-config', `mirror ${name} must have one destination`, config, 'either outputPort or outputVlan');
     }
+    for (const vlan of [...(config.selectVlan ?? []), outputVlan ?? 0]) {
+      if (!Number.isInteger(vlan) || vlan < 0 || vlan > 4095) {
+        throw new MegaflowError('bad-config', `mirror ${name}: VLAN ${vlan}`, vlan, 'a whole number from 0 to 4095');
+      }
+    }
     const sources = new Set(config.selectSrcPort);
     const destinations = new Set(config.selectDstPort);
     return {

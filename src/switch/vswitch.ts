@@ -13,6 +13,11 @@ import type { DatapathPort } from '../datapath/ports.js';
 import { GROUPS_WORD, getField, sealKey, type FlowWords } from '../flow/fields.js';
 import { createIdlePort } from '../io/idle-port.js';
 import type { Port } from '../io/port.js';
+import { formatRule } from '../openflow/format.js';
+import { createGroupTable, parseGroup } from '../openflow/group.js';
+import { parseFlowMod, type FlowCommand } from '../openflow/parse.js';
+import type { PortNames } from '../openflow/ports.js';
+import { addDefaultRule, createFlowTables } from '../openflow/table.js';
 import type { Packet } from '../packet/packet.js';
 import { ListenerTable } from '../tunnel/listeners.js';
 import { NeighbourTable } from '../tunnel/neighbours.js';
@@ -27,7 +32,7 @@ import { reasonCounts, reasonName } from '../util/reason.js';
 import type { World } from './context.js';
 import { MacTable, parseCount, DEFAULT_AGING_SECONDS, DEFAULT_MAC_TABLE_SIZE } from './mac-table.js';
 import { createMirrors } from './mirror-config.js';
-import { LOCAL, findPort, type Bridge, type BridgeConfig, type PortConfig, type SwitchPort } from './model.js';
+import { LOCAL, findPort, type Bridge, type BridgeConfig, type InterfaceType, type PortConfig, type SwitchPort } from './model.js';
 import { tunnelAddress } from './native-tunnel.js';
 import { Revalidator, SWEEP_INTERVAL_MS, applyEffects, type RevalidatorOptions } from './revalidate.js';
 import { translate, type Translation } from './translate.js';
@@ -64,6 +69,7 @@ export interface SwitchCounters {
   ports: Record<string, { rxPackets: number; rxBytes: number; txPackets: number; txBytes: number; drops: Record<string, number> }>;
 }
 
+const INTERFACE_TYPES: readonly InterfaceType[] = ['system', 'internal', 'vxlan', 'patch'];
 /** Flows that a turn of revalidation looks at before packets have theirs. */
 const FLOWS_PER_SLICE = 2000;
 /** Least time between the beginnings of two sweeps. */
@@ -110,6 +116,7 @@ export class VSwitch {
       router: this.router,
       neighbours: this.neighbours,
       listeners: this.#listeners,
+      nowMs: () => this.clock.now(),
       addressesOf: (device) => this.#addresses.filter((address) => address.device === device),
       findBridgePort: (name) => this.#findBridgePort(name),
       sendFrom: (port, frame, depth) => this.#sendFrom(port, frame, depth),
@@ -128,7 +135,10 @@ export class VSwitch {
 
   // ---- configuration -----------------------------------------------------------------------------------------------------
 
-  /** Adds a bridge with its LOCAL port (named like the bridge) and its ports. Throws `already-exists`, `bad-config`. */
+  /**
+   * Adds a bridge with its LOCAL port (named like the bridge) and its ports. Throws `already-exists`, `bad-config` and what ports throw; the
+   * switch is then as it was.
+   */
   addBridge(config: BridgeConfig): void {
     this.#assertOpen();
     if (this.findPort(config.name)) {
@@ -143,15 +153,22 @@ export class VSwitch {
       config,
       forwardBpdu: false,
       mirrors: [],
+      tables: createFlowTables(),
+      groups: createGroupTable(),
     };
     bridge.macTable.onLearn = ({ mac, vlan, port }, moved) =>
       this.#events.emit(moved ? 'mac-moved' : 'mac-learned', () => ({ bridge: bridge.name, port: port.name, vlan, mac: formatMac(mac) }));
     this.#configureBridge(bridge, config);
     this.#bridges.set(config.name, bridge);
-    const port = config.local ?? createIdlePort(config.name);
-    this.#addPort(bridge, { name: config.name, interface: { type: 'internal', ofport: LOCAL }, port, mac: config.mac });
-    for (const added of config.ports ?? []) this.addPort(config.name, added);
-    bridge.mirrors = createMirrors(bridge, config.mirrors ?? []);
+    try {
+      const port = config.local ?? createIdlePort(config.name);
+      this.#addPort(bridge, { name: config.name, interface: { type: 'internal', ofport: LOCAL }, port, mac: config.mac });
+      for (const added of config.ports ?? []) this.addPort(config.name, added);
+      bridge.mirrors = createMirrors(bridge, config.mirrors ?? []);
+    } catch (error) {
+      this.removeBridge(config.name);
+      throw error;
+    }
     this.#invalidate();
   }
 
@@ -170,17 +187,20 @@ export class VSwitch {
       ...changes,
       otherConfig: { ...bridge.config.otherConfig, ...changes.otherConfig },
     };
+    const mirrors = createMirrors(bridge, config.mirrors ?? []);
     this.#configureBridge(bridge, config);
     bridge.config = config;
-    bridge.mirrors = createMirrors(bridge, config.mirrors ?? []);
+    bridge.mirrors = mirrors;
     this.#invalidate();
   }
 
   #configureBridge(bridge: Bridge, config: BridgeConfig): void {
     const other = config.otherConfig ?? {};
+    const agingSeconds = parseCount('mac-aging-time', other['mac-aging-time'], DEFAULT_AGING_SECONDS);
+    const size = parseCount('mac-table-size', other['mac-table-size'], DEFAULT_MAC_TABLE_SIZE);
     bridge.forwardBpdu = other['forward-bpdu'] === 'true';
-    bridge.macTable.agingSeconds = parseCount('mac-aging-time', other['mac-aging-time'], DEFAULT_AGING_SECONDS);
-    bridge.macTable.size = parseCount('mac-table-size', other['mac-table-size'], DEFAULT_MAC_TABLE_SIZE);
+    bridge.macTable.agingSeconds = agingSeconds;
+    bridge.macTable.size = size;
     bridge.macTable.floodVlans = new Set(config.floodVlans ?? []);
   }
 
@@ -198,8 +218,12 @@ export class VSwitch {
 
   #addPort(bridge: Bridge, config: PortConfig): void {
     const type = config.interface?.type ?? 'system';
+    if (!INTERFACE_TYPES.includes(type)) {
+      throw new MegaflowError('bad-config', `port ${config.name}: interface type ${type}`, type, INTERFACE_TYPES.join(', '));
+    }
     const options = config.interface?.options ?? {};
     const vlan = vlanRules(config.name, config);
+    const mac = config.mac === undefined ? 0 : parseMac(config.mac);
     const ofPort = this.#chooseOfPort(bridge, config);
     const tunnelConfig = type === 'vxlan' ? parseTunnelOptions(config.name, options) : undefined;
     if (type === 'patch' && options.peer === undefined) {
@@ -217,7 +241,7 @@ export class VSwitch {
       type,
       ofPort,
       datapathPort,
-      mac: config.mac === undefined ? 0 : parseMac(config.mac),
+      mac,
       config,
       vlan,
       protected: config.protected ?? false,
@@ -278,6 +302,7 @@ export class VSwitch {
       this.#byDatapathPort[port.datapathPort] = undefined;
       this.#removeDatapathPort(port.datapathPort);
     }
+    this.#forgetAddresses(port.name);
     this.#rebuildListeners();
   }
 
@@ -318,8 +343,8 @@ export class VSwitch {
     } else if (port.tunnel && port.tunnelConfig) {
       const tunnelConfig = parseTunnelOptions(name, options);
       const before = port.tunnel;
-      this.#tunnels.remove(before);
       const datapathPort = this.#acquireTunnelDevice(tunnelConfig.destinationPort);
+      this.#tunnels.remove(before);
       const tunnel = { datapathPort, config: tunnelConfig, owner: port };
       try {
         this.#tunnels.add(tunnel);
@@ -381,6 +406,12 @@ export class VSwitch {
     if (at < 0) throw new MegaflowError('not-found', `${device} has no address ${formatIp(bytes)}`, prefix, 'an address of the device');
     this.#addresses.splice(at, 1);
     this.#addressesChanged(device);
+  }
+
+  /** A device that leaves takes its addresses with it, and the routes that came with them. */
+  #forgetAddresses(device: string): void {
+    for (let at = this.#addresses.length - 1; at >= 0; at--) if (this.#addresses[at].device === device) this.#addresses.splice(at, 1);
+    if (this.#systemRoutes) this.router.removeCached(device);
   }
 
   /** Addresses of all devices. */
@@ -615,8 +646,16 @@ export class VSwitch {
   #turn(): void {
     this.#age();
     this.#beginWhatIsDue(LEAST_SWEEP_GAP_MS);
-    if (!this.#revalidator.step(FLOWS_PER_SLICE)) this.clock.soon(() => this.#turn());
-    else this.#schedule(this.#tablesChanged() ? 0 : this.#revalidator.startMs + SWEEP_INTERVAL_MS - this.clock.now());
+    const done = this.#revalidator.step(FLOWS_PER_SLICE);
+    // A listener may have closed the switch.
+    if (this.#closed) return;
+    if (!done) {
+      this.#timerDueMs = this.clock.now();
+      this.#timer = this.clock.soon(() => {
+        this.#timer = undefined;
+        this.#turn();
+      });
+    } else this.#schedule(this.#tablesChanged() ? 0 : this.#revalidator.startMs + SWEEP_INTERVAL_MS - this.clock.now());
   }
 
   /**
@@ -654,7 +693,10 @@ export class VSwitch {
   }
 
   #age(): void {
-    for (const bridge of this.#bridges.values()) bridge.macTable.sweep();
+    for (const bridge of this.#bridges.values()) {
+      bridge.macTable.sweep();
+      if (bridge.tables.expire(this.clock.now()).length !== 0) this.#changed = true;
+    }
     this.neighbours.sweep();
   }
 
@@ -711,6 +753,11 @@ export class VSwitch {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+/** Ports of a bridge by name, for the text of rules. */
+function portNames(bridge: Bridge): PortNames {
+  return { portNumber: (name) => findPort(bridge, name)?.ofPort };
 }
 
 function portDrops(port: DatapathPort): Float64Array {
