@@ -25,9 +25,8 @@ type Next = keyof typeof modules | 'payload';
 
 /**
  * The layers of the frame in `bytes`, the outermost first; ends with a `payload` (with a `reason` where a header was
- * refused) and a
- * `padding`, each only if it has bytes or a reason. UDP to one of `vxlanPorts` is taken for VXLAN. Never throws; copies
- * all it answers.
+ * refused) and a `padding`, each only if it has bytes or a reason. UDP to one of `vxlanPorts` is taken for VXLAN. Never
+ * throws; copies all it answers.
  */
 export function dissect(bytes: Uint8Array, vxlanPorts: readonly number[] = vxlan.PORTS): Layer[] {
   const frame = plainBytes(bytes);
