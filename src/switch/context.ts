@@ -5,6 +5,8 @@
 import type { Action } from '../action/types.js';
 import { FLOW_WORDS, KEY_WORDS, type FlowWords } from '../flow/fields.js';
 import type { Bridge, SwitchPort } from './model.js';
+import type { FlowTables, OpenFlowRule } from '../openflow/table.js';
+import type { LearnAction } from '../openflow/types.js';
 import type { NeighbourTable } from '../tunnel/neighbours.js';
 import type { Router } from '../tunnel/router.js';
 import type { ListenerTable } from '../tunnel/listeners.js';
@@ -13,6 +15,8 @@ import type { ListenerTable } from '../tunnel/listeners.js';
 export type Effect =
   | { readonly type: 'learn'; readonly bridge: Bridge; readonly port: SwitchPort; readonly mac: number; readonly vlan: number; readonly gratuitousArp: boolean }
   | { readonly type: 'neighbour'; readonly bridge: string; readonly ip: Uint8Array }
+  | { readonly type: 'rule'; readonly tables: FlowTables; readonly rule: OpenFlowRule }
+  | { readonly type: 'learn-rule'; readonly tables: FlowTables; readonly action: LearnAction; readonly flow: FlowWords }
   | { readonly type: 'received'; readonly port: SwitchPort }
   | { readonly type: 'sent'; readonly port: SwitchPort };
 
@@ -24,6 +28,8 @@ export interface World {
   readonly neighbours: NeighbourTable;
   readonly listeners: ListenerTable;
   /** Addresses (4 or 16 bytes, with prefix length) of the device with that name. */
+  /** Time on the switch's clock. */
+  nowMs(): number;
   addressesOf(device: string): readonly { readonly ip: Uint8Array; readonly prefixLength: number }[];
   findBridgePort(name: string): SwitchPort | undefined;
   /** Sends a frame of the switch's own into a bridge, as if it had come in on `port`; `depth` as in the translation that needs it. */
@@ -34,6 +40,10 @@ export interface World {
 export interface Reporter {
   /** One decision, in Open vSwitch's words where it has any. */
   report(text: string): void;
+  /** A table was looked up: the rule that matched, as text, or none. */
+  table(number: number, rule: string | undefined): void;
+  /** An action of that rule is done. */
+  action(text: string): void;
   /** A bridge is entered, and left with `leave`. */
   enter(title: string): void;
   leave(): void;
@@ -65,6 +75,10 @@ export interface Context {
   depth: number;
   /** How many bridges and tables were entered so far. */
   resubmits: number;
+  /** The table whose rule is being executed. */
+  table: number;
+  /** `exit` was met: nothing more is done. */
+  exit: boolean;
   /** Bits of the mirrors that the packet has gone to. */
   mirrors: number;
   /** Why the translation failed, if it did: the packet is then dropped. */

@@ -3,6 +3,8 @@
  * columns of Open vSwitch's database), state out. In Open vSwitch's terms a `SwitchPort` is bundle and port in one: there are no bonds.
  */
 import type { Port } from '../io/port.js';
+import type { GroupTable } from '../openflow/group.js';
+import type { FlowTables } from '../openflow/table.js';
 import type { TunnelConfig } from '../tunnel/options.js';
 import type { TunnelPort } from '../tunnel/ports.js';
 import type { MacTable } from './mac-table.js';
@@ -52,6 +54,10 @@ export interface BridgeConfig {
   otherConfig?: Readonly<Record<string, string>>;
   floodVlans?: readonly number[];
   mirrors?: readonly MirrorConfig[];
+  /** Rules in the syntax of `ovs-ofctl add-flow`; by default there is one: priority 0, NORMAL. */
+  openflow?: readonly string[];
+  /** Groups in the syntax of `ovs-ofctl add-group`. */
+  groups?: readonly string[];
 }
 
 export interface SwitchPort {
@@ -98,6 +104,8 @@ export interface Bridge {
   config: BridgeConfig;
   forwardBpdu: boolean;
   mirrors: Mirror[];
+  readonly tables: FlowTables;
+  readonly groups: GroupTable;
 }
 
 /** The port of a bridge with a name. */

@@ -4,14 +4,17 @@
  */
 import { getField, setField, type FlowWords } from '../flow/fields.js';
 import { commit, commitTunnel } from './commit.js';
-import { MAX_DEPTH, MAX_RESUBMITS, type Context } from './context.js';
+import type { Context } from './context.js';
 import { mirrorPacket } from './mirror.js';
 import { findPort, type SwitchPort } from './model.js';
 import { nativeTunnelOutput, prepareTunnel, remoteAddress, terminateTunnel } from './native-tunnel.js';
 import { runTables } from './pipeline.js';
 
-/** Outputs to `port`. `last`: nothing is done with the packet afterwards, so that a tunnel header may go on without a copy. */
-export function output(ctx: Context, port: SwitchPort, last = false): void {
+/**
+ * Outputs to `port`. `last`: nothing is done with the packet afterwards, so that a tunnel header may go on without a copy. `maxLength`: only
+ * so many bytes of it are sent; 0 means all.
+ */
+export function output(ctx: Context, port: SwitchPort, last = false, maxLength = 0): void {
   const { reporter, flow } = ctx;
   if (port.protected && ctx.inPort?.protected) {
     reporter?.report('Flow is between protected ports, skipping output.');
@@ -35,9 +38,10 @@ export function output(ctx: Context, port: SwitchPort, last = false): void {
   }
 
   const before = saveHeaders(flow);
-  if (port.tunnel) outputTunnel(ctx, port, port.tunnel.datapathPort, last);
+  if (port.tunnel) outputTunnel(ctx, port, port.tunnel.datapathPort, last, maxLength);
   else {
     commit(ctx);
+    truncate(ctx, maxLength);
     const tunnelPort = terminateTunnel(ctx, port);
     if (tunnelPort >= 0) ctx.actions.push({ type: 'tnl_pop', port: tunnelPort });
     else ctx.actions.push({ type: 'output', port: port.datapathPort });
@@ -47,7 +51,7 @@ export function output(ctx: Context, port: SwitchPort, last = false): void {
   restoreHeaders(flow, before);
 }
 
-function outputTunnel(ctx: Context, port: SwitchPort, datapathPort: number, last: boolean): void {
+function outputTunnel(ctx: Context, port: SwitchPort, datapathPort: number, last: boolean, maxLength: number): void {
   // What the port sets in the tunnel metadata is not to be seen by anything that follows.
   const tunnel = ctx.flow.slice(12, 30);
   prepareTunnel(ctx, port);
@@ -60,15 +64,22 @@ function outputTunnel(ctx: Context, port: SwitchPort, datapathPort: number, last
   if (ctx.world.nativeTunnels) {
     ctx.reporter?.report('output to native tunnel');
     commit(ctx);
+    truncate(ctx, maxLength);
     nativeTunnelOutput(ctx, port, last);
   } else {
     ctx.reporter?.report('output to kernel tunnel');
     commitTunnel(ctx);
     ctx.flow.set(tunnel, 12);
     commit(ctx);
+    truncate(ctx, maxLength);
     ctx.actions.push({ type: 'output', port: datapathPort });
   }
   ctx.flow.set(tunnel, 12);
+}
+
+/** The next output sends no more than so many bytes. */
+function truncate(ctx: Context, maxLength: number): void {
+  if (maxLength !== 0) ctx.actions.push({ type: 'trunc', maxLength });
 }
 
 function count(ctx: Context, type: 'sent' | 'received', port: SwitchPort): void {
@@ -100,12 +111,8 @@ function findPeer(ctx: Context, name: string): SwitchPort | undefined {
  * afterwards. What the other bridge did to the packet stays in `base`, and is undone by the next output where need be.
  */
 export function enterBridge(ctx: Context, port: SwitchPort, last: boolean): void {
-  // Patch ports may lead in circles, and bridges that flood multiply: both limits end it, and what was output so far stays.
-  if (ctx.depth >= MAX_DEPTH || ctx.resubmits >= MAX_RESUBMITS) {
-    ctx.reporter?.report(ctx.depth >= MAX_DEPTH ? `over max translation depth ${MAX_DEPTH}` : `over ${MAX_RESUBMITS} resubmit actions`);
-    return;
-  }
-  const { bridge, flow, inPort, mirrors } = ctx;
+  // Patch ports may lead in circles, and bridges that flood multiply: `lookupTable` sets the limits.
+  const { bridge, flow, inPort, mirrors, table } = ctx;
   const tunnelWildcards = ctx.wildcards.slice(12, 30);
   ctx.reporter?.enter(`bridge("${port.bridge.name}")`);
   ctx.flow = flow.slice();
@@ -117,12 +124,13 @@ export function enterBridge(ctx: Context, port: SwitchPort, last: boolean): void
   ctx.inPort = port;
   ctx.mirrors = 0;
   ctx.depth++;
-  ctx.resubmits++;
   runTables(ctx, last);
-  // An error in the other bridge concerns only what that bridge does.
-  ctx.error = undefined;
   ctx.depth--;
+  // Errors in the other bridge, and its `exit`, concern only what that bridge does.
+  ctx.error = undefined;
+  ctx.exit = false;
   ctx.mirrors = mirrors;
+  ctx.table = table;
   ctx.inPort = inPort;
   ctx.bridge = bridge;
   ctx.flow = flow;

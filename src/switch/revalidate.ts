@@ -212,6 +212,12 @@ export function applyEffects(world: World, effects: readonly Effect[], packets: 
       case 'neighbour':
         world.neighbours.lookup(effect.bridge, effect.ip);
         break;
+      case 'rule':
+        if (effect.rule.isInstalled) effect.tables.credit(effect.rule, packets, bytes, world.nowMs());
+        break;
+      case 'learn-rule':
+        effect.tables.learn(effect.action, effect.flow, world.nowMs());
+        break;
       case 'received':
         effect.port.counters.rxPackets += packets;
         effect.port.counters.rxBytes += bytes;

@@ -51,6 +51,8 @@ export function translate(world: World, port: SwitchPort, key: FlowWords, option
     effects: [],
     depth: options.depth ?? 0,
     resubmits: 0,
+    table: 0,
+    exit: false,
     mirrors: 0,
     error: undefined,
     reporter: options.reporter,

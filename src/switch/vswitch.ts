@@ -165,11 +165,43 @@ export class VSwitch {
       this.#addPort(bridge, { name: config.name, interface: { type: 'internal', ofport: LOCAL }, port, mac: config.mac });
       for (const added of config.ports ?? []) this.addPort(config.name, added);
       bridge.mirrors = createMirrors(bridge, config.mirrors ?? []);
+      for (const group of config.groups ?? []) bridge.groups.add(parseGroup(group, portNames(bridge)));
+      if (config.openflow) for (const flow of config.openflow) this.addFlow(config.name, flow);
+      else addDefaultRule(bridge.tables, this.clock.now());
     } catch (error) {
       this.removeBridge(config.name);
       throw error;
     }
     this.#invalidate();
+  }
+
+  /** Adds a rule to a bridge's tables, or replaces it: the syntax of `ovs-ofctl add-flow`. Throws `bad-flow-text`. */
+  addFlow(bridgeName: string, flow: string): void {
+    this.#changeFlows(bridgeName, flow, 'add');
+  }
+
+  /** Changes the actions of the rules that a text chooses (`ovs-ofctl mod-flows`); `strict`: of the very rule. */
+  modifyFlows(bridgeName: string, flow: string, strict = false): void {
+    this.#changeFlows(bridgeName, flow, strict ? 'modify_strict' : 'modify');
+  }
+
+  /** Removes the rules that a text chooses (`ovs-ofctl del-flows`; an empty text: all). */
+  removeFlows(bridgeName: string, flow = '', strict = false): void {
+    this.#changeFlows(bridgeName, flow, strict ? 'delete_strict' : 'delete');
+  }
+
+  #changeFlows(bridgeName: string, flow: string, command: FlowCommand): void {
+    const bridge = this.#bridge(bridgeName);
+    bridge.tables.apply(parseFlowMod(flow, command, portNames(bridge)), this.clock.now());
+    this.#invalidate();
+  }
+
+  /** The rules of a bridge, as `ovs-ofctl dump-flows` prints them, with all packets counted so far. */
+  dumpRules(bridgeName: string): string {
+    const bridge = this.#bridge(bridgeName);
+    this.revalidate();
+    const nowMs = this.clock.now();
+    return [...bridge.tables.rules()].map((rule) => `${formatRule(rule, nowMs)}\n`).join('');
   }
 
   removeBridge(name: string): void {
