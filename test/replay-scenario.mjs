@@ -49,7 +49,7 @@ export function replayScenario(scenario, options = {}) {
     port.receive(reply);
   };
 
-  const vswitch = createSwitch(config, { ...options, clock, systemRoutes: false, port: (name) => (isTunnelOrPatch(config, name) ? undefined : device(name)) });
+  const vswitch = createSwitch(config, { lookupOrder: 'open-vswitch', ...options, clock, systemRoutes: false, port: (name) => (isTunnelOrPatch(config, name) ? undefined : device(name)) });
 
   /** @param {number} ms */
   const leap = (ms) => {

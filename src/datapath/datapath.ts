@@ -15,6 +15,7 @@
  * What this does not do: decide. Decisions come from the upcall handler (`switch/` is one), which also keeps the flows up to date
  * with the calls that change and dump them.
  */
+import type { Program } from '../action/compile.js';
 import { createExecutor } from '../action/execute.js';
 import { createSetter } from '../action/set.js';
 import type { Action } from '../action/types.js';
@@ -59,6 +60,11 @@ export interface DatapathOptions extends ExtractOptions {
   flowLimit?: number;
   /** Entries of the exact-match cache, a power of two; 0 switches it off. Default 8192. */
   exactMatchEntries?: number;
+  /**
+   * Which flow is hit where several match: `any` of them (the default, and fast), or the one that Open vSwitch 3.1 would hit, so that even the
+   * counters of overlapping flows agree. The latter has no cache and takes microseconds a packet.
+   */
+  lookupOrder?: 'any' | 'open-vswitch';
   /** Seed of the generator behind `sample`. Default 1. */
   seed?: number;
 }
@@ -122,7 +128,7 @@ export class Datapath {
     this.clock = options.clock ?? systemClock;
     this.flowLimit = options.flowLimit ?? 200_000;
     const setter = createSetter(this.pool);
-    this.#flows = new FlowTable(setter, { exactMatchEntries: options.exactMatchEntries });
+    this.#flows = new FlowTable(setter, options);
     this.#engine = createEngine(this, options, this.#flows, this.#ports, setter);
   }
 
@@ -186,16 +192,20 @@ export class Datapath {
     if (this.#turn || this.#closed) return;
     this.#turn = this.clock.soon(() => {
       this.#turn = undefined;
-      this.poll(BURSTS_PER_TURN);
-      if (this.#ready.length !== 0) this.#schedule();
+      try {
+        this.poll(BURSTS_PER_TURN);
+      } finally {
+        if (this.#ready.length !== 0) this.#schedule();
+      }
     });
   }
 
   /**
    * Takes up to `bursts` bursts from the ports that have frames, in turn, and processes them; answers how many packets. Runs by itself
-   * when ports wake the datapath; call it where you want the work done now.
+   * when ports wake the datapath; call it where you want the work done now. Throws `busy` when called by what the datapath calls.
    */
   poll(bursts = Infinity): number {
+    this.#engine.assertIdle();
     const { burst } = this.#engine;
     let packets = 0;
     for (let taken = 0; taken < bursts; taken++) {
@@ -212,10 +222,14 @@ export class Datapath {
     return packets;
   }
 
-  /** Processes one frame as if it had come in on port `number`; a frame that finds no slot is a counted drop. */
+  /**
+   * Processes one frame as if it had come in on port `number`; a frame that finds no slot is a counted drop. Throws `not-found`, and
+   * `busy` when called by what the datapath calls: an upcall handler uses `execute`.
+   */
   inject(number: number, frame: Uint8Array): void {
     const port = this.#ports[number];
     if (!port) throw new MegaflowError('not-found', `there is no port ${number}`, number, 'the number of a port');
+    this.#engine.assertIdle();
     const packet = this.pool.allocateCopy(frame);
     if (packet < 0) {
       port.rxDrops[this.pool.fits(frame.length) ? Reason.poolExhausted : Reason.frameTooLong]++;
@@ -370,6 +384,8 @@ interface Engine {
   receive(port: DatapathPort, count: number): void;
   executeOne(packet: number, program: FlowTable['programs'][number]): void;
   keyOf(packet: number): FlowWords;
+  /** Throws `busy` in the midst of a burst. */
+  assertIdle(): void;
   lookupFlow(key: FlowWords): number;
   flush(): void;
 }
@@ -397,6 +413,8 @@ function createEngine(
     flows: new Int32Array(BURST),
     misses: new Int32Array(BURST),
     groupActions: new Int32Array(BURST),
+    // Programs, not only their numbers: executing one group may go through the datapath again and change flows.
+    groupPrograms: new Array<Program>(BURST),
     groupCounts: new Int32Array(BURST),
     groups: Array.from({ length: BURST }, () => new Int32Array(BURST)),
   }));
@@ -448,8 +466,11 @@ function createEngine(
         const packet = list[index];
         const whole = length[packet];
         if (maxLength !== 0 && whole > maxLength) length[packet] = maxLength;
-        userspace(new Packet(pool, packet), action);
-        length[packet] = whole;
+        try {
+          userspace(new Packet(pool, packet), action);
+        } finally {
+          length[packet] = whole;
+        }
       }
     },
     copy(packet) {
@@ -493,13 +514,18 @@ function createEngine(
   }
 
   function executeOne(packet: number, program: FlowTable['programs'][number]): void {
-    held[heldCount++] = packet;
     // Inside a burst (an upcall handler executes) the burst's end releases and flushes.
-    const nested = depth !== 0 || heldCount > 1;
+    const nested = heldCount !== 0;
+    const level = depth;
+    held[heldCount++] = packet;
+    if (!nested) nowMs = clock.now();
     try {
+      // Actions expect the hash of the packet, as they do in a burst.
+      keyOf(packet);
       executor.execute(program, Int32Array.of(packet), 1);
     } finally {
-      if (!nested) finish();
+      if (nested) depth = level;
+      else finish();
     }
   }
 
@@ -507,6 +533,11 @@ function createEngine(
     const key = new Int32Array(KEY_WORDS);
     extract(Int32Array.of(packet), 1, key, new Int32Array(1));
     return key;
+  }
+
+  function assertIdle(): void {
+    if (heldCount === 0) return;
+    throw new MegaflowError('busy', 'the datapath is in the midst of a burst', undefined, 'a call that the datapath itself did not lead to');
   }
 
   const single = { hashes: new Int32Array(1), flows: new Int32Array(1) };
@@ -518,9 +549,15 @@ function createEngine(
   function finish(): void {
     depth = 0;
     executor.reset();
-    if (dirty.length !== 0) flush();
-    pool.releaseBurst(held, heldCount);
-    heldCount = 0;
+    try {
+      if (dirty.length !== 0) flush();
+    } finally {
+      // Where a listener threw, frames may be left in queues; their slots go all the same.
+      for (const port of dirty) port.queued = 0;
+      dirty.length = 0;
+      pool.releaseBurst(held, heldCount);
+      heldCount = 0;
+    }
   }
 
   function reportDrops(listener: DropListener): void {
@@ -535,13 +572,17 @@ function createEngine(
     extract(list, count, keys, hashes);
     const missed = classifier.lookupBurst(keys, hashes, count, flows);
     lookups.hit += count - missed;
-    if (missed !== 0) takeMisses(list, missed);
+    if (missed !== 0) {
+      const { removals } = table;
+      takeMisses(list, missed);
+      if (table.removals !== removals) lookupAgain(list, count);
+    }
     executeGroups(list, count);
   }
 
   /** Counts the burst in its flows and executes, once for each list of actions. Rows without a flow have been dealt with. */
   function executeGroups(list: Int32Array, count: number): void {
-    const { keys, flows, groupActions, groupCounts, groups } = levels[depth];
+    const { keys, flows, groupActions, groupPrograms, groupCounts, groups } = levels[depth];
     const { packets, bytes, used, tcpFlags, actionIds, programs } = table;
     let same = true;
     let flow = flows[0];
@@ -583,11 +624,12 @@ function createEngine(
       while (group < groupCount && groupActions[group] !== actions) group++;
       if (group === groupCount) {
         groupActions[groupCount++] = actions;
+        groupPrograms[group] = programs[actions];
         groupCounts[group] = 0;
       }
       groups[group][groupCounts[group]++] = list[index];
     }
-    for (let group = 0; group < groupCount; group++) executor.execute(programs[groupActions[group]], groups[group], groupCounts[group]);
+    for (let group = 0; group < groupCount; group++) executor.execute(groupPrograms[group], groups[group], groupCounts[group]);
   }
 
   function takeMisses(list: Int32Array, missed: number): void {
@@ -598,6 +640,22 @@ function createEngine(
       // An upcall just before may have installed what this packet needs.
       if (index !== 0 && classifier.lookupRow(keys, hashes, row, flows)) lookups.hit++;
       else missOne(list[row], keys.slice(row * KEY_WORDS, (row + 1) * KEY_WORDS));
+    }
+  }
+
+  /**
+   * Upcalls have removed flows, whose numbers may stand for other flows by now: rows that were found before are looked up anew. Each
+   * round that removes more leaves one row less to be looked up.
+   */
+  function lookupAgain(list: Int32Array, count: number): void {
+    const { keys, hashes, flows } = levels[depth];
+    for (let removals = -1; removals !== table.removals; ) {
+      removals = table.removals;
+      for (let row = 0; row < count; row++) {
+        if (flows[row] < 0 || classifier.lookupRow(keys, hashes, row, flows)) continue;
+        lookups.hit--;
+        missOne(list[row], keys.slice(row * KEY_WORDS, (row + 1) * KEY_WORDS));
+      }
     }
   }
 
@@ -650,5 +708,5 @@ function createEngine(
     port.port?.send(queue, fit);
   }
 
-  return { burst, lookups, receive, executeOne, keyOf, lookupFlow, flush };
+  return { burst, lookups, receive, executeOne, keyOf, assertIdle, lookupFlow, flush };
 }

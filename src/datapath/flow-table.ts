@@ -7,13 +7,17 @@ import type { Setter } from '../action/set.js';
 import { formatActions } from '../action/text-format.js';
 import type { Action } from '../action/types.js';
 import { createClassifier, type Classifier } from '../classifier/classifier.js';
+import { createOrderedClassifier } from '../classifier/ordered.js';
 import type { FlowWords } from '../flow/fields.js';
+import { toHex } from '../util/bytes.js';
 import { MegaflowError } from '../util/errors.js';
 
 /** Actions with their program, shared by all flows that have them. */
 export interface ActionList {
   readonly id: number;
   readonly text: string;
+  /** What tells it from others: the text, and what the text does not show in full. */
+  readonly identity: string;
   readonly actions: readonly Action[];
   readonly program: Program;
   references: number;
@@ -21,6 +25,8 @@ export interface ActionList {
 
 export class FlowTable {
   readonly classifier: Classifier;
+  /** How many flows were removed so far: while it stands still, flow numbers mean what they meant. */
+  removals = 0;
   /** Per flow: packets and bytes counted, time of last use in ms (0: never), TCP flags seen (wire order), action list. */
   packets = new Float64Array(0);
   bytes = new Float64Array(0);
@@ -32,12 +38,13 @@ export class FlowTable {
 
   readonly #setter: Setter;
   readonly #lists: (ActionList | undefined)[] = [];
-  readonly #listsByText = new Map<string, ActionList>();
+  readonly #listsByIdentity = new Map<string, ActionList>();
   readonly #freeIds: number[] = [];
 
-  constructor(setter: Setter, options: { exactMatchEntries?: number }) {
+  constructor(setter: Setter, options: { exactMatchEntries?: number; lookupOrder?: 'any' | 'open-vswitch' }) {
     this.#setter = setter;
-    this.classifier = createClassifier(options);
+    this.classifier =
+      options.lookupOrder === 'open-vswitch' ? createOrderedClassifier() : createClassifier({ exactMatchEntries: options.exactMatchEntries });
   }
 
   get size(): number {
@@ -47,14 +54,15 @@ export class FlowTable {
   /** The shared form of a list of actions; throws `unsupported-action`. Release it, or give it to a flow. */
   acquire(actions: readonly Action[]): ActionList {
     const text = formatActions(actions);
-    let list = this.#listsByText.get(text);
+    const identity = text + exactParts(actions);
+    let list = this.#listsByIdentity.get(identity);
     if (!list) {
       const program = compileActions(actions, this.#setter);
       const id = this.#freeIds.pop() ?? this.#lists.length;
-      list = { id, text, actions, program, references: 0 };
+      list = { id, text, identity, actions, program, references: 0 };
       this.#lists[id] = list;
       this.programs[id] = program;
-      this.#listsByText.set(text, list);
+      this.#listsByIdentity.set(identity, list);
     }
     list.references++;
     return list;
@@ -62,7 +70,7 @@ export class FlowTable {
 
   release(list: ActionList): void {
     if (--list.references > 0) return;
-    this.#listsByText.delete(list.text);
+    this.#listsByIdentity.delete(list.identity);
     this.#lists[list.id] = undefined;
     this.#freeIds.push(list.id);
   }
@@ -95,6 +103,7 @@ export class FlowTable {
   remove(flow: number): void {
     const list = this.actionsOf(flow);
     this.classifier.remove(flow);
+    this.removals++;
     this.actionIds[flow] = -1;
     this.release(list);
   }
@@ -122,4 +131,17 @@ export class FlowTable {
     this.tcpFlags = grow(this.tcpFlags, new Uint16Array(size));
     this.actionIds = grow(this.actionIds, new Int32Array(size).fill(-1));
   }
+}
+
+/** What the text rounds or leaves out: probabilities, the bytes of headers and of userdata. Empty for most lists. */
+function exactParts(actions: readonly Action[]): string {
+  let parts = '';
+  for (const action of actions) {
+    if (action.type === 'sample') parts += `;${action.probability}(${exactParts(action.actions)})`;
+    else if (action.type === 'clone') parts += exactParts(action.actions);
+    else if (action.type === 'check_pkt_len') parts += `${exactParts(action.greater)}${exactParts(action.lessEqual)}`;
+    else if (action.type === 'tnl_push') parts += `;${toHex(action.header.bytes)}`;
+    else if (action.type === 'userspace' && action.userdata) parts += `;${toHex(action.userdata)}`;
+  }
+  return parts;
 }

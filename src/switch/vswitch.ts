@@ -38,7 +38,7 @@ import { Revalidator, SWEEP_INTERVAL_MS, applyEffects, type RevalidatorOptions }
 import { translate, type Translation } from './translate.js';
 import { sameVlanRules, vlanRules, type VlanColumns } from './vlan.js';
 
-export interface VSwitchOptions extends RevalidatorOptions, Pick<DatapathOptions, 'clock' | 'pool' | 'poolOptions' | 'exactMatchEntries' | 'vlanLimit' | 'seed'> {
+export interface VSwitchOptions extends RevalidatorOptions, Pick<DatapathOptions, 'clock' | 'pool' | 'poolOptions' | 'exactMatchEntries' | 'lookupOrder' | 'vlanLimit' | 'seed'> {
   /**
    * True (the default): the switch routes, resolves and builds tunnel headers itself. False: it attaches tunnel metadata and outputs to
    * a port that encapsulates (`tunnelDevice`).
