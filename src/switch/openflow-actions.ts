@@ -267,8 +267,8 @@ function learn(ctx: Context, action: LearnAction): void {
   const { flow, wildcards } = ctx;
   for (const spec of action.specs) if (typeof spec.source !== 'bigint') maskSubfield(wildcards, spec.source);
   const { tables } = ctx.bridge;
-  const learned = !ctx.sideEffects || tables.learn(action, flow, ctx.world.nowMs());
-  if (action.result) writePart(ctx, action.result, learned ? 1n : 0n);
+  // What is learned is seen by the translations that follow, not by this one; only a wish to know the outcome cannot wait.
+  if (action.result) writePart(ctx, action.result, !ctx.sideEffects || tables.learn(action, flow, ctx.world.nowMs()) ? 1n : 0n);
   ctx.effects?.push({ type: 'learn-rule', tables, action, flow: flow.slice() });
 }
 

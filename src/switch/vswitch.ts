@@ -95,6 +95,8 @@ export class VSwitch {
   readonly #world: World;
   readonly #revalidator: Revalidator;
   #seenNeighbours = 0;
+  /** Of the rules of all bridges, as of the last sweep that translated again. */
+  #seenRules = 0;
   #changed = false;
   #timer: Timer | undefined;
   #timerDueMs = 0;
@@ -655,9 +657,15 @@ export class VSwitch {
   }
 
   #tablesChanged(): boolean {
-    if (this.#changed || this.neighbours.sequence !== this.#seenNeighbours) return true;
+    if (this.#changed || this.neighbours.sequence !== this.#seenNeighbours || this.#rulesSequence() !== this.#seenRules) return true;
     for (const bridge of this.#bridges.values()) if (bridge.macTable.changed) return true;
     return false;
+  }
+
+  #rulesSequence(): number {
+    let sum = 0;
+    for (const bridge of this.#bridges.values()) sum += bridge.tables.sequence + bridge.groups.sequence;
+    return sum;
   }
 
   /** Runs in `delayMs`, but not within the gap after the last sweep. An earlier date replaces a later one. */
@@ -746,6 +754,7 @@ export class VSwitch {
     if (!this.#tablesChanged()) return;
     this.#changed = false;
     this.#seenNeighbours = this.neighbours.sequence;
+    this.#seenRules = this.#rulesSequence();
     for (const bridge of this.#bridges.values()) bridge.macTable.changed = false;
     this.#revalidator.invalidate();
   }
