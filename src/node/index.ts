@@ -1,2 +1,5 @@
 // The public names of megaflow/node: ports and tools that need Node. A list of named exports and nothing else.
 export { createCaptureFile, readCapture, type CaptureFile } from './capture-file.js';
+export { openFrames, type FrameStream, type ReceivedFrame } from './frames.js';
+export type { NodePort, NodePortOptions } from './node-port.js';
+export { openUdpPort, type UdpPort, type UdpPortOptions } from './udp-port.js';

@@ -51,6 +51,10 @@ export const Reason = {
   noRoute: 40,
   noListener: 41,
   badSource: 42,
+  // ports of node/: who sent it, what its virtio header asks for, and what the system refused to send
+  unknownRemote: 43,
+  badOffload: 44,
+  sendFailed: 45,
 } as const;
 
 export type Reason = (typeof Reason)[keyof typeof Reason];
