@@ -27,6 +27,8 @@ const MPLS_LABELS = 3;
 export const NO_ADDRESS_HASH = hashFinish(0, 42);
 /** … and of an IPv4 packet whose header is wrong: addresses and protocol count as zero. */
 export const FAILED_IPV4_HASH = hashFinish(hashAdd(hashAdd(hashAdd(0, 0), 0), 0), 42);
+/** … and of such an IPv6 packet. */
+const FAILED_IPV6_HASH = hashFinish([0, 0, 0, 0, 0, 0, 0, 0, 0].reduce(hashAdd, 0), 42);
 
 export interface RareExtractor {
   /** Looks behind an inner tag and a SNAP header: the type there, bytes to skip × 2^16, and groups × 2^24. */
@@ -108,8 +110,8 @@ export function createRareExtractor(pool: PacketPool, vlanLimit: number): RareEx
   function ipv6(packet: number, keys: Int32Array, row: number, l3: number, end: number): number {
     const payload = end - l3 >= 40 ? view.getUint16(l3 + 4, false) : -1;
     if (payload < 0 || payload + 40 > end - l3) {
-      // No addresses in Open vSwitch's flow at all then, so they are not hashed either, not even as zeros.
-      if (hash[packet] === 0) hash[packet] = hashFinish(hashAdd(0, 0), 42);
+      // Addresses and protocol are hashed as the zeros that they are in the key (observed with 3.1.0).
+      if (hash[packet] === 0) hash[packet] = FAILED_IPV6_HASH;
       return 0;
     }
     for (let word = 0; word < 8; word++) keys[row + 30 + word] = view.getInt32(l3 + 8 + 4 * word, true);
@@ -137,8 +139,8 @@ export function createRareExtractor(pool: PacketPool, vlanLimit: number): RareEx
         const offsetFlags = view.getUint16(at + 2, false);
         next = bytes[at];
         at += 8;
-        // An atomic fragment (offset 0, no more to come) is none.
-        if ((offsetFlags & 0xfff9) !== 0) {
+        // An atomic fragment (offset 0, no more to come) is none, unless reserved bits are set (observed with 3.1.0).
+        if (offsetFlags !== 0) {
           fragment = 1;
           if ((offsetFlags & 0xfff8) !== 0) {
             fragment = 3;
@@ -226,8 +228,8 @@ export function createRareExtractor(pool: PacketPool, vlanLimit: number): RareEx
     if (end - at < 8) return 0;
     const control = view.getUint16(at, false);
     const size = (control & 0x3f) * 4;
-    const mdtype = bytes[at + 2] & 0x0f;
-    if (control >>> 14 !== 0 || size < 8 || size > end - at || (mdtype === 1 && size !== 24)) return 0;
+    const mdtype = bytes[at + 2];
+    if (control >>> 14 !== 0 || size > end - at || (mdtype === 1 && size !== 24)) return 0;
     keys.fill(0, row + 49, row + 58);
     keys[row + 52] = ((control >>> 12) & 3) | (((control >>> 6) & 0x3f) << 8) | (mdtype << 16) | (bytes[at + 3] << 24);
     keys[row + 53] = view.getInt32(at + 4, true);
