@@ -8,7 +8,7 @@ import type { Context } from './context.js';
 import { mirrorPacket } from './mirror.js';
 import { findPort, type SwitchPort } from './model.js';
 import { nativeTunnelOutput, prepareTunnel, remoteAddress, terminateTunnel } from './native-tunnel.js';
-import { runTables } from './pipeline.js';
+import { resumeAt } from './pipeline.js';
 
 /**
  * Outputs to `port`. `last`: nothing is done with the packet afterwards, so that a tunnel header may go on without a copy. `maxLength`: only
@@ -123,9 +123,7 @@ export function enterBridge(ctx: Context, port: SwitchPort, last: boolean): void
   ctx.bridge = port.bridge;
   ctx.inPort = port;
   ctx.mirrors = 0;
-  ctx.depth++;
   runTables(ctx, last);
-  ctx.depth--;
   // Errors in the other bridge, and its `exit`, concern only what that bridge does.
   ctx.error = undefined;
   ctx.exit = false;
