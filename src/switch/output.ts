@@ -123,7 +123,7 @@ export function enterBridge(ctx: Context, port: SwitchPort, last: boolean): void
   ctx.bridge = port.bridge;
   ctx.inPort = port;
   ctx.mirrors = 0;
-  runTables(ctx, last);
+  resumeAt(ctx, port, last);
   // Errors in the other bridge, and its `exit`, concern only what that bridge does.
   ctx.error = undefined;
   ctx.exit = false;

@@ -49,9 +49,8 @@ export function translate(world: World, port: SwitchPort, key: FlowWords, option
     arrivedAt: remoteAddress(flow),
     sideEffects: options.sideEffects,
     effects: [],
-    // The first table is not counted.
-    depth: (options.depth ?? 0) - 1,
-    resubmits: -1,
+    depth: options.depth ?? 0,
+    resubmits: 0,
     table: 0,
     exit: false,
     mirrors: 0,
