@@ -20,13 +20,13 @@ const GPE_TYPES: Readonly<Record<number, number>> = { 1: 0x0800, 2: 0x86dd, 4: 0
 const GPE_BITS = 0x350000ff;
 
 /**
- * Pops `count` packets of `list` in place: the sound ones move to the front, with `port` as their way in and their tunnel
- * metadata set; answers how many. The others are counted in `drops` by reason.
+ * Pops `count` packets of `list` in place: the sound ones move to the front, with `port` as their way in, their tunnel
+ * metadata set and no other; answers how many. The others are counted in `drops` by reason.
  */
 export type Pop = (list: Int32Array, count: number, port: number, drops: Float64Array) => number;
 
 export function createPop(pool: PacketPool): Pop {
-  const { bytes, view, offset, length, inPort, hash, extras, tunnel, packetType } = pool;
+  const { bytes, view, offset, length, inPort, hash, recircId, extras, tunnel, packetType } = pool;
 
   /** All cases; answers a reason. */
   function popAny(packet: number): number {
@@ -95,6 +95,7 @@ export function createPop(pool: PacketPool): Pop {
     }
     offset[packet] = inner;
     length[packet] = end - inner;
+    if ((extras[packet] & Extras.metadata) !== 0) pool.clearExtras(packet);
     extras[packet] = Extras.tunnel | wide | (innerType !== 0 ? Extras.metadata : 0);
     packetType[packet] = innerType === 0 ? 0 : 0x10000 | innerType;
     return Reason.sound;
@@ -146,8 +147,10 @@ export function createPop(pool: PacketPool): Pop {
           tunnel[base + 5] = view.getInt32(start + 34, true);
           offset[packet] = start + 50;
           length[packet] = size - 50;
+          if ((extras[packet] & Extras.metadata) !== 0) pool.clearExtras(packet);
           extras[packet] = Extras.tunnel;
           hash[packet] = 0;
+          recircId[packet] = 0;
           inPort[packet] = port;
           list[kept++] = packet;
           continue;
@@ -159,6 +162,7 @@ export function createPop(pool: PacketPool): Pop {
         continue;
       }
       hash[packet] = 0;
+      recircId[packet] = 0;
       inPort[packet] = port;
       list[kept++] = packet;
     }

@@ -40,14 +40,15 @@ export function createPushTemplate(header: TunnelHeader): PushTemplate {
     throw new MegaflowError('unsupported-action', `tnl_push of type ${type} is not executed`, type, 'VXLAN (type 4)');
   }
   const template = bytes.slice();
-  const words = new Int32Array(Math.ceil(template.length / 4));
-  new Uint8Array(words.buffer).set(template);
+  // What is filled in for each packet is zero here, whatever was given: source port, UDP length, IPv4 length and checksum.
+  template[l4] = template[l4 + 1] = template[l4 + 4] = template[l4 + 5] = 0;
   let ipSum = 0;
   if (!ipv6) {
     template[16] = template[17] = template[24] = template[25] = 0;
-    new Uint8Array(words.buffer).set(template);
     ipSum = fold(sum16(template, ETHERNET_BYTES, l4));
   }
+  const words = new Int32Array(Math.ceil(template.length / 4));
+  new Uint8Array(words.buffer).set(template);
   return { bytes: template, words, ipv6, ipSum, checksum: bytes[l4 + 6] !== 0 || bytes[l4 + 7] !== 0 };
 }
 
@@ -150,7 +151,7 @@ export function createPush(pool: PacketPool): Push {
       const packet = list[index];
       inPort[packet] = outPort;
       recircId[packet] = 0;
-      extras[packet] = 0;
+      if (extras[packet] !== 0) pool.clearExtras(packet);
     }
   };
 }

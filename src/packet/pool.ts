@@ -139,10 +139,11 @@ export class PacketPool {
     this.hash[handle] = 0;
     this.recircId[handle] = 0;
     this.inPort[handle] = 0;
-    if (this.extras[handle] !== 0) this.#clearExtras(handle);
+    if (this.extras[handle] !== 0) this.clearExtras(handle);
   }
 
-  #clearExtras(handle: PacketHandle): void {
+  /** Takes all metadata off that `extras` speaks of. Whoever clears `Extras.metadata` calls this: its columns are zero without it. */
+  clearExtras(handle: PacketHandle): void {
     this.extras[handle] = 0;
     this.skbPriority[handle] = 0;
     this.skbMark[handle] = 0;
