@@ -3,3 +3,5 @@ export { createCaptureFile, readCapture, type CaptureFile } from './capture-file
 export { openFrames, type FrameStream, type ReceivedFrame } from './frames.js';
 export type { NodePort, NodePortOptions } from './node-port.js';
 export { openUdpPort, type UdpPort, type UdpPortOptions } from './udp-port.js';
+export { openPcapPort, type PcapPort, type PcapPortOptions } from './pcap-port.js';
+export { openRecorder, recordPort, type Recorder, type RecorderOptions, type RecordPortOptions } from './recorder.js';
