@@ -5,3 +5,4 @@ export type { NodePort, NodePortOptions } from './node-port.js';
 export { openUdpPort, type UdpPort, type UdpPortOptions } from './udp-port.js';
 export { openPcapPort, type PcapPort, type PcapPortOptions } from './pcap-port.js';
 export { openRecorder, recordPort, type Recorder, type RecorderOptions, type RecordPortOptions } from './recorder.js';
+export { openVxlanSocket, type VxlanSocket, type VxlanSocketOptions } from './vxlan-socket.js';
