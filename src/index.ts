@@ -109,12 +109,30 @@ export type { TunnelPort } from './tunnel/ports.js';
 export type { DeviceAddress, Route, Router } from './tunnel/router.js';
 
 export { VSwitch, type SwitchCounters, type SwitchEvents, type VSwitchOptions } from './switch/vswitch.js';
-export type { RevalidatorOptions } from './switch/revalidate.js';
+export type { RevalidatorOptions, SweepStatistics } from './switch/revalidate.js';
+export type { DropRate } from './switch/drop-rates.js';
 export type { Bridge, BridgeConfig, InterfaceType, Mirror, MirrorConfig, PortConfig, SwitchPort } from './switch/model.js';
 export type { MacEntry, MacTable, MacTableStatistics } from './switch/mac-table.js';
 export type { VlanColumns, VlanMode, VlanRules } from './switch/vlan.js';
 export type { Effect } from './switch/context.js';
 export type { Translation } from './switch/translate.js';
 
-export { appctl, dumpFlows, flushFdb, setNeighbour, showDatapath, showFdb, showNeighbours, showRoutes } from './control/appctl.js';
+export { appctl, listCommands } from './control/appctl.js';
+export { readCoverage, showCoverage } from './control/coverage.js';
+export {
+  addFlow,
+  deleteFlow,
+  deleteFlows,
+  dumpFlows,
+  getFlow,
+  modifyFlow,
+  showDatapath,
+  type DumpFlowsOptions,
+} from './control/dpctl.js';
+export { dumpBridgeFlows, setFlowLimit, showBridges, showUpcalls } from './control/dpif.js';
+export { addFdbEntry, clearFdbStatistics, deleteFdbEntry, flushFdb, showFdb, showFdbStatistics } from './control/fdb.js';
+export { flowIdentifier, type FlowLineOptions } from './control/flow-lines.js';
+export { ageNeighbours, flushNeighbours, setNeighbour, showNeighbours } from './control/neighbours.js';
+export { addRoute, deleteRoute, lookupRoute, showRoutes } from './control/routes.js';
+export { listTunnels, showTunnelPorts } from './control/tunnels.js';
 export { createSwitch, type SwitchConfig, type SwitchFromConfigOptions } from './control/config.js';

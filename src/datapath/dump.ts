@@ -14,12 +14,14 @@ export interface DumpOptions {
 
 /** One flow as a line; `nowMs` is the time on the datapath's clock. */
 export function formatFlowInfo(info: FlowInfo, nowMs: number, options: DumpOptions = {}): string {
+  return `${formatFlow(info, options)}, ${formatStatistics(info, nowMs)}, actions:${formatActions(info.actions, options)}`;
+}
+
+/** What a flow has counted: `packets:2, bytes:196, used:0.100s, flags:S`. */
+export function formatStatistics(info: Pick<FlowInfo, 'packets' | 'bytes' | 'usedMs' | 'tcpFlags'>, nowMs: number): string {
   const used = info.usedMs === undefined ? 'never' : `${((nowMs - info.usedMs) / 1000).toFixed(3)}s`;
   const flags = info.tcpFlags === 0 ? '' : `, flags:${formatTcpFlags(info.tcpFlags)}`;
-  return (
-    `${formatFlow(info, options)}, packets:${info.packets}, bytes:${info.bytes}, used:${used}${flags}` +
-    `, actions:${formatActions(info.actions, options)}`
-  );
+  return `packets:${info.packets}, bytes:${info.bytes}, used:${used}${flags}`;
 }
 
 /** Bits of the TCP flags in the order in which their letters are printed. */

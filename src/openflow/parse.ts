@@ -150,6 +150,12 @@ export function parseFlows(text: string, ports: PortNames = {}): FlowMod[] {
  * it needs when it comes (`ip` before `nw_dst`). A new array; what is not said is zero. Throws `bad-flow-text`.
  */
 export function parseExactFlow(text: string, ports: PortNames = {}): FlowWords {
+  return parseExactMatch(text, ports).key;
+}
+
+/** Parses one packet's flow and tells in the mask what was said of it, as the filter of `dpctl/dump-flows`. Throws `bad-flow-text`. */
+export function parseExactMatch(text: string, ports: PortNames = {}): OpenFlowMatch {
+
   const match = createMatch();
   const seen = new Set<string>();
   for (const { key, value } of parsePairs(text)) {
@@ -167,5 +173,5 @@ export function parseExactFlow(text: string, ports: PortNames = {}): FlowWords {
     parseMatchPair(match, key, value, ports);
   }
   if (getField(match.key, 'ofInPort') === 0) setField(match.key, 'ofInPort', OpenFlowPort.none);
-  return match.key;
+  return match;
 }

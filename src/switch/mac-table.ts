@@ -51,6 +51,13 @@ export class MacTable<P> {
     return this.#used.size;
   }
 
+  /** Entries that people have made: they stay as they are. */
+  get staticCount(): number {
+    let count = 0;
+    for (const entry of this.#used) if (entry.expiresSecond === Infinity) count++;
+    return count;
+  }
+
   /** Most entries; clamped to 10 … 1000000. What is too much goes with the next `sweep`. */
   get size(): number {
     return this.#size;

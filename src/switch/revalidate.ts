@@ -9,7 +9,7 @@ import type { Datapath } from '../datapath/datapath.js';
 import { KEY_WORDS, type FlowWords } from '../flow/fields.js';
 import type { Effect, World } from './context.js';
 import type { SwitchPort } from './model.js';
-import { hasPartialTag, translate } from './translate.js';
+import { hasPartialTag, translate, type Translation } from './translate.js';
 
 /** What the switch knows of a flow beside the datapath (Open vSwitch's udpif key). */
 export interface TrackedFlow {
@@ -19,6 +19,8 @@ export interface TrackedFlow {
   packets: number;
   bytes: number;
   effects: readonly Effect[];
+  /** Recirculation ids that its actions refer to. */
+  recirculations: readonly number[];
   /** What the flow is taken to do, as text. */
   actions: string;
 }
@@ -30,6 +32,17 @@ export interface RevalidatorHost {
   portFor(key: FlowWords): SwitchPort | undefined;
   /** A flow was removed. */
   removed(flow: number, reason: 'idle' | 'stale' | 'evicted'): void;
+}
+
+/** How flows are looked after, in numbers. */
+export interface SweepStatistics {
+  /** A moving average over sweeps. */
+  readonly averageFlows: number;
+  readonly mostFlows: number;
+  /** Of the last sweep; at least 1. */
+  readonly durationMs: number;
+  /** Flows that are looked after. */
+  readonly tracked: number;
 }
 
 export interface RevalidatorOptions {
@@ -58,6 +71,9 @@ export class Revalidator {
   #pending: number[] | undefined;
   #startMs = 0;
   #idleMs: number;
+  #averageFlows = 0;
+  #maximumFlows = 0;
+  #durationMs = 1;
 
   constructor(host: RevalidatorHost, options: RevalidatorOptions = {}) {
     this.#host = host;
@@ -77,16 +93,26 @@ export class Revalidator {
     return this.#startMs;
   }
 
+  /** What sweeps have found: flows on average and at most, and how long the last sweep took. */
+  get statistics(): SweepStatistics {
+    return { averageFlows: this.#averageFlows, mostFlows: this.#maximumFlows, durationMs: this.#durationMs, tracked: this.#tracked.reduce((count, flow) => count + (flow ? 1 : 0), 0) };
+  }
+
   get sweeping(): boolean {
     return this.#pending !== undefined;
   }
 
-  /** Begins to look after a flow that an upcall installed. */
-  track(flow: number, sequence: number, effects: readonly Effect[]): void {
-    this.#tracked[flow] = { sequence, createdMs: this.#host.datapath.clock.now(), packets: 0, bytes: 0, effects, actions: this.#host.datapath.flowActionsText(flow) };
+  /** Begins to look after a flow that an upcall installed, with what its translation refers to. */
+  track(flow: number, sequence: number, { effects, recirculations }: Pick<Translation, 'effects' | 'recirculations'>): void {
+    const { datapath } = this.#host;
+    this.forget(flow);
+    const actions = datapath.flowActionsText(flow);
+    this.#tracked[flow] = { sequence, createdMs: datapath.clock.now(), packets: 0, bytes: 0, effects, recirculations, actions };
   }
 
   forget(flow: number): void {
+    const tracked = this.#tracked[flow];
+    if (tracked) this.#host.world.recirculations.release(tracked.recirculations);
     this.#tracked[flow] = undefined;
   }
 
@@ -101,6 +127,8 @@ export class Revalidator {
     this.#startMs = datapath.clock.now();
     this.#pending = datapath.flowNumbers();
     const count = this.#pending.length;
+    this.#maximumFlows = Math.max(this.#maximumFlows, count);
+    this.#averageFlows = Math.floor((this.#averageFlows + count) / 2);
     this.#idleMs = count > datapath.flowLimit ? CROWDED_IDLE_MS : this.maxIdleMs;
     if (count > 2 * datapath.flowLimit) this.#idleMs = -1;
   }
@@ -123,12 +151,22 @@ export class Revalidator {
   /** A limit that follows how long sweeps take. */
   #adjustLimit(): void {
     const { datapath } = this.#host;
-    const durationMs = Math.max(1, datapath.clock.now() - this.#startMs);
+    const durationMs = Math.max(1, Math.round(datapath.clock.now() - this.#startMs));
+    this.#durationMs = durationMs;
     let limit = datapath.flowLimit;
     if (durationMs > 2000) limit = Math.floor(limit / (durationMs / 1000));
     else if (durationMs > 1300) limit = Math.floor((limit * 3) / 4);
     else if (durationMs < 1000 && limit < (datapath.flowCount * 1000) / durationMs) limit += 1000;
     datapath.flowLimit = Math.min(this.#mostFlows, Math.max(limit, LEAST_LIMIT));
+  }
+
+  /** Deletes all flows, when what they have counted has been told to what it concerns. */
+  purge(): void {
+    for (const flow of this.#host.datapath.flowNumbers()) {
+      const tracked = this.#tracked[flow];
+      if (tracked) this.#pushStatistics(flow, tracked, tracked.effects);
+      this.#delete(flow, 'evicted');
+    }
   }
 
   #revalidate(flow: number): void {
@@ -138,7 +176,7 @@ export class Revalidator {
     let tracked = this.#tracked[flow];
     if (!tracked) {
       // Put by hand: it is adopted, and must agree with what translation says.
-      this.track(flow, -1, []);
+      this.track(flow, -1, { effects: [], recirculations: [] });
       tracked = this.#tracked[flow]!;
     }
     const usedMs = datapath.flowUsedMs(flow) ?? tracked.createdMs;
@@ -166,6 +204,7 @@ export class Revalidator {
     const fresh = translate(world, port, key, { sideEffects: false });
     if (fresh.error !== undefined || needsMore(fresh.mask, mask)) {
       this.#pushStatistics(flow, tracked, fresh.effects);
+      world.recirculations.release(fresh.recirculations);
       this.#delete(flow, 'stale');
       return;
     }
@@ -178,6 +217,8 @@ export class Revalidator {
       datapath.modifyFlow(found < 0 ? flow : found, fresh.actions);
     }
     tracked.effects = fresh.effects;
+    world.recirculations.release(tracked.recirculations);
+    tracked.recirculations = fresh.recirculations;
     tracked.sequence = sequence;
   }
 

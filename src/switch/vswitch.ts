@@ -28,14 +28,16 @@ import { formatIp, formatMac, parseIp, parseMac, parsePrefix } from '../util/add
 import type { Clock, Timer } from '../util/clock.js';
 import { MegaflowError } from '../util/errors.js';
 import { Events } from '../util/events.js';
-import { reasonCounts, reasonName } from '../util/reason.js';
+import { REASON_COUNT, reasonCounts, reasonName } from '../util/reason.js';
 import type { World } from './context.js';
 import { MacTable, parseCount, DEFAULT_AGING_SECONDS, DEFAULT_MAC_TABLE_SIZE } from './mac-table.js';
+import { DropRates, type DropRate } from './drop-rates.js';
 import { createMirrors } from './mirror-config.js';
 import { LOCAL, findPort, type Bridge, type BridgeConfig, type InterfaceType, type PortConfig, type SwitchPort } from './model.js';
 import { tunnelAddress } from './native-tunnel.js';
-import { Revalidator, SWEEP_INTERVAL_MS, applyEffects, type RevalidatorOptions } from './revalidate.js';
-import { translate, type Translation } from './translate.js';
+import { Recirculations } from './recirculation.js';
+import { Revalidator, SWEEP_INTERVAL_MS, applyEffects, type RevalidatorOptions, type SweepStatistics } from './revalidate.js';
+import { translate, type Origin, type TranslateOptions, type Translation } from './translate.js';
 import { sameVlanRules, vlanRules, type VlanColumns } from './vlan.js';
 
 export interface VSwitchOptions extends RevalidatorOptions, Pick<DatapathOptions, 'clock' | 'pool' | 'poolOptions' | 'exactMatchEntries' | 'lookupOrder' | 'vlanLimit' | 'seed'> {
@@ -93,7 +95,9 @@ export class VSwitch {
   readonly #systemRoutes: boolean;
   readonly #events = new Events<SwitchEvents>();
   readonly #world: World;
+  readonly #recirculations: Recirculations;
   readonly #revalidator: Revalidator;
+  readonly #dropRates: DropRates;
   #seenNeighbours = 0;
   /** Of the rules of all bridges, as of the last sweep that translated again. */
   #seenRules = 0;
@@ -110,6 +114,7 @@ export class VSwitch {
     this.clock = this.datapath.clock;
     this.neighbours = new NeighbourTable(this.clock);
     this.router = new Router(() => this.#addresses);
+    this.#recirculations = new Recirculations(this.clock);
     this.neighbours.onChange = ({ bridge, ip, mac }) =>
       this.#events.emit('neighbour-resolved', () => ({ bridge, ip: formatIp(ip), mac: formatMac(mac) }));
     this.#world = {
@@ -118,6 +123,7 @@ export class VSwitch {
       router: this.router,
       neighbours: this.neighbours,
       listeners: this.#listeners,
+      recirculations: this.#recirculations,
       nowMs: () => this.clock.now(),
       addressesOf: (device) => this.#addresses.filter((address) => address.device === device),
       findBridgePort: (name) => this.#findBridgePort(name),
@@ -132,6 +138,7 @@ export class VSwitch {
       },
       options,
     );
+    this.#dropRates = new DropRates(this.clock, () => this.#drops());
     this.#schedule(SWEEP_INTERVAL_MS);
   }
 
@@ -490,8 +497,7 @@ export class VSwitch {
 
   /** Devices that have a route listen on their addresses, for the tunnel ports that there are. */
   #rebuildListeners(): void {
-    const routed = new Set(this.router.routes().map((route) => route.device));
-    const devices = [...routed].flatMap((name) => {
+    const devices = [...this.router.listening].flatMap((name) => {
       const port = this.#findBridgePort(name);
       const addresses = this.#addresses.filter((address) => address.device === name).map((address) => address.ip);
       return port ? [{ name, mac: port.mac, addresses }] : [];
@@ -533,6 +539,31 @@ export class VSwitch {
       ports[port.name] = { rxPackets, rxBytes, txPackets, txBytes, drops: reasonCounts(portDrops(port)) };
     }
     return { lookups: { hit, missed, lost }, flows, drops, ports };
+  }
+
+  /** Drops of the datapath and of all ports, by `Reason`: how many so far, and how many a second of late. */
+  dropRates(): DropRate[] {
+    this.#dropRates.run();
+    return this.#dropRates.rates();
+  }
+
+  #drops(): Float64Array {
+    const totals = new Float64Array(REASON_COUNT);
+    for (const counts of [this.datapath.drops, ...this.datapath.ports().map(portDrops)]) {
+      for (let reason = 0; reason < REASON_COUNT; reason++) totals[reason] += counts[reason];
+    }
+    return totals;
+  }
+
+  /** How the flows are looked after, in numbers. */
+  revalidation(): SweepStatistics & { flows: number; flowLimit: number } {
+    const { flowCount, flowLimit } = this.datapath;
+    return { ...this.#revalidator.statistics, flows: flowCount, flowLimit };
+  }
+
+  /** The port that packets with this key have come in on: for a tunnel's key, the tunnel port. */
+  portOf(key: FlowWords): SwitchPort | undefined {
+    return this.#portFor(key);
   }
 
   /** Calls `listener` when something happens; answers a function that ends it. */
@@ -604,18 +635,34 @@ export class VSwitch {
     applyEffects(this.#world, translation.effects, 1, packet.length);
     this.#noteChanges();
     const { mask, actions } = translation;
-    return {
+    let isKept = false;
+    const upcall: Upcall = {
       mask,
       actions,
       installed: (flow) => {
-        this.#revalidator.track(flow, sequence, translation.effects);
+        isKept = true;
+        this.#revalidator.track(flow, sequence, translation);
         this.#events.emit('flow-installed', () => ({ flow, key, mask, actions: this.datapath.flowActionsText(flow) }));
       },
     };
+    // Packets that go round find their state for a while, whether there is a flow or not.
+    if (translation.recirculations.length !== 0) {
+      this.clock.soon(() => {
+        if (!isKept) this.#recirculations.release(translation.recirculations);
+      });
+    }
+    return upcall;
   }
 
   /** The port that a packet with this key came in on. */
   #portFor(key: FlowWords): SwitchPort | undefined {
+    const recirculation = getField(key, 'recircId');
+    if (recirculation !== 0) {
+      const state = this.#recirculations.find(recirculation);
+      // A packet whose state is gone is lost.
+      if (!state) return undefined;
+      if (state.port?.bridge.byOfPort.get(state.port.ofPort) === state.port) return state.port;
+    }
     const number = getField(key, 'inPort');
     const port = this.#byDatapathPort[number];
     if (port) return port;
@@ -633,14 +680,27 @@ export class VSwitch {
     const translation = translate(this.#world, port, key, { sideEffects: true, depth });
     applyEffects(this.#world, translation.effects, 1, frame.length);
     this.datapath.execute(frame, translation.actions, Math.max(0, port.datapathPort));
+    this.#recirculations.release(translation.recirculations);
     this.#noteChanges();
   }
 
   /** What would become of a packet with this key: nothing is learned, sent or installed. `key` need not be sealed. */
   translate(key: FlowWords): Translation | undefined {
     if (key[GROUPS_WORD] === 0) sealKey(key);
-    const port = this.#portFor(key);
-    return port && translate({ ...this.#world, sendFrom: () => undefined }, port, key, { sideEffects: false });
+    const port = this.originOf(key);
+    return port && this.trace(port, key, { traceOf: 'flow' });
+  }
+
+  /** The port that a packet with this key came in on; undefined: none that there is. */
+  originOf(key: FlowWords): SwitchPort | undefined {
+    return this.#portFor(key);
+  }
+
+  /** As `translate`, for a flow (`FLOW_WORDS` words, or a key) that came in there, with its steps reported. */
+  trace(origin: Origin, flow: FlowWords, options: Pick<TranslateOptions, 'traceOf' | 'reporter'>): Translation {
+    const translation = translate({ ...this.#world, sendFrom: () => undefined }, origin, flow, { sideEffects: false, ...options });
+    this.#recirculations.release(translation.recirculations);
+    return translation;
   }
 
   // ---- housekeeping ------------------------------------------------------------------------------------------------------
@@ -732,12 +792,27 @@ export class VSwitch {
     this.#revalidator.step(Infinity);
   }
 
+  /** Deletes all flows, when tables have been told what they have counted. */
+  purge(): void {
+    this.#assertOpen();
+    this.#revalidator.purge();
+  }
+
+  /** Deletes one flow. Nothing is told of what it has counted since the last sweep. Throws `not-found`. */
+  deleteFlow(flow: number): void {
+    this.datapath.deleteFlow(flow);
+    this.#revalidator.forget(flow);
+    this.#events.emit('flow-removed', () => ({ flow, reason: 'evicted' }));
+  }
+
   #age(): void {
+    this.#dropRates.run();
     for (const bridge of this.#bridges.values()) {
       bridge.macTable.sweep();
       if (bridge.tables.expire(this.clock.now()).length !== 0) this.#changed = true;
     }
     this.neighbours.sweep();
+    this.#recirculations.sweep();
   }
 
   #beginWhatIsDue(gapMs: number): void {

@@ -1,7 +1,8 @@
 /**
  * The tunnel router (Open vSwitch's lib/ovs-router.c): from a remote address to the device that leads there, the source address
  * and the next hop. It is a list ordered by priority rather than a longest-prefix match: a route made by hand counts as 32 bits
- * longer than one of the system's, and the system's local addresses as 64 bits longer.
+ * longer than one of the system's, and the system's local addresses as 64 bits longer. IPv4 stands in it as IPv4-mapped IPv6, so that the
+ * route `::/0` leads to IPv4 addresses too.
  */
 import { formatIp } from '../util/address.js';
 import { MegaflowError } from '../util/errors.js';
@@ -35,6 +36,7 @@ export class Router {
   /** Changes with every route that comes or goes. */
   sequence = 0;
   readonly #addresses: () => readonly DeviceAddress[];
+  readonly #listening = new Set<string>();
   #routes: Route[] = [];
 
   /** `addresses` answers the addresses of all devices, at the time of the call. */
@@ -62,13 +64,13 @@ export class Router {
       const text = `${formatIp(prefix)}/${prefixLength}`;
       throw new MegaflowError('bad-config', `route ${text}: ${device} has no address to send from`, text, `an address of ${device} in the subnet of the prefix or of the gateway`);
     }
-    // IPv4 counts as an IPv4-mapped IPv6 prefix.
-    const length = prefixLength + (prefix.length === 4 ? 96 : 0);
+    const length = mappedLength(prefix, prefixLength);
     const priority = length + (kind === 'user' ? 32 : local ? 64 : 0);
     const added: Route = { prefix, prefixLength, device, gateway, source, mark, kind, local, priority };
     this.#routes = this.#routes.filter((other) => !sameRoute(other, added));
     const at = this.#routes.findIndex((other) => other.priority < priority);
     this.#routes.splice(at < 0 ? this.#routes.length : at, 0, added);
+    this.#listening.add(device);
     this.sequence++;
     return added;
   }
@@ -81,6 +83,7 @@ export class Router {
         route.kind === kind && route.prefixLength === prefixLength && route.mark === mark && formatIp(route.prefix) === formatIp(masked),
     );
     if (at < 0) return false;
+    this.#listening.delete(this.#routes[at].device);
     this.#routes.splice(at, 1);
     this.sequence++;
     return true;
@@ -89,7 +92,9 @@ export class Router {
   /** Removes the cached routes through a device, or to one address of it. */
   removeCached(device: string): void {
     const kept = this.#routes.filter((route) => route.kind !== 'cached' || route.device !== device);
-    if (kept.length !== this.#routes.length) this.sequence++;
+    if (kept.length === this.#routes.length) return;
+    this.#listening.delete(device);
+    this.sequence++;
     this.#routes = kept;
   }
 
@@ -108,16 +113,24 @@ export class Router {
     return this.#routes;
   }
 
+  /**
+   * The devices on whose addresses tunnels listen: a route that is added adds its device, and any route of it that is removed removes it,
+   * whatever other routes it has (so does 3.1, and the next route that is added to it brings it back).
+   */
+  get listening(): ReadonlySet<string> {
+    return this.#listening;
+  }
+
   #find(ip: Uint8Array, mark: number): Route | undefined {
-    return this.#routes.find((route) => route.mark === mark && inPrefix(ip, route.prefix, route.prefixLength));
+    return this.#routes.find((route) => route.mark === mark && contains(route.prefix, route.prefixLength, ip));
   }
 
   /** The address of `device` whose subnet contains `ip`, the longest prefix first. */
   #sourceFor(device: string, ip: Uint8Array): Uint8Array | undefined {
     let best: DeviceAddress | undefined;
     for (const address of this.#addresses()) {
-      if (address.device !== device || !inPrefix(ip, maskAddress(address.ip, address.prefixLength), address.prefixLength)) continue;
-      if (!best || address.prefixLength > best.prefixLength) best = address;
+      if (address.device !== device || !contains(maskAddress(address.ip, address.prefixLength), address.prefixLength, ip)) continue;
+      if (!best || mappedLength(address.ip, address.prefixLength) > mappedLength(best.ip, best.prefixLength)) best = address;
     }
     return best?.ip;
   }
@@ -135,6 +148,21 @@ export function maskAddress(ip: Uint8Array, prefixLength: number): Uint8Array {
 export function inPrefix(ip: Uint8Array, prefix: Uint8Array, prefixLength: number): boolean {
   if (ip.length !== prefix.length) return false;
   return maskAddress(ip, prefixLength).every((byte, index) => byte === prefix[index]);
+}
+
+/** Length of a prefix that counts IPv4 as IPv4-mapped IPv6. */
+function mappedLength(prefix: Uint8Array, prefixLength: number): number {
+  return prefixLength + (prefix.length === 4 ? 96 : 0);
+}
+
+/** Whether a prefix contains an address of either family. */
+function contains(prefix: Uint8Array, prefixLength: number, ip: Uint8Array): boolean {
+  if (prefix.length === ip.length) return inPrefix(ip, prefix, prefixLength);
+  return inPrefix(mapped(ip), mapped(prefix), mappedLength(prefix, prefixLength));
+}
+
+function mapped(ip: Uint8Array): Uint8Array {
+  return ip.length === 16 ? ip : Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ...ip);
 }
 
 function sameRoute(a: Route, b: Route): boolean {

@@ -1,7 +1,7 @@
 // NORMAL: what becomes of a frame, step by step as section 5 of the behaviour reference has it, seen from outside: the frames that
 // leave, the megaflow that is installed, and what is learned.
 import { describe, expect, it } from 'vitest';
-import { dumpFlows } from '../../src/control/appctl.js';
+import { dumpFlows } from '../../src/control/dpctl.js';
 import { createTestSwitch, A, B, BROADCAST, C, actionTexts, arp, frame, hex, ports, tagsOf, udp, type Tag } from './frames.js';
 import type { PortConfig } from '../../src/switch/model.js';
 import type { VSwitch } from '../../src/switch/vswitch.js';

@@ -1,7 +1,8 @@
 // A switch from outside: what it tells (events, counters), how it is changed while traffic runs, what it refuses, and that it leaves
 // nothing behind.
 import { describe, expect, it } from 'vitest';
-import { appctl, dumpFlows, showDatapath } from '../../src/control/appctl.js';
+import { appctl } from '../../src/control/appctl.js';
+import { dumpFlows, showDatapath } from '../../src/control/dpctl.js';
 import { createFunctionPort } from '../../src/io/function-port.js';
 import { ManualClock } from '../../src/util/clock.js';
 import { VSwitch, type SwitchEvents } from '../../src/switch/vswitch.js';
