@@ -17,6 +17,8 @@ interface Layout {
   end: number;
   etherType: number;
   protocol: number;
+  /** Whether a routing header has segments left: the destination is not the one that checksums cover then (RFC 8200 section 8.1). */
+  routed: boolean;
 }
 
 const ANY_TUNNEL = Group.tunnel | Group.tunnelWide;
@@ -31,24 +33,31 @@ export type SetFields = (packet: number) => void;
 export interface Setter {
   /** Makes the function that applies one `set`; throws `unsupported-action`. */
   createSet(attribute: SetAttribute, setting: FieldSetting): SetFields;
+  /** Where the network packet ends, absolute: what follows up to the end of the frame is Ethernet padding. */
+  networkEnd(packet: number): number;
   pushVlan(packet: number, tpid: number, tci: number): void;
   popVlan(packet: number): void;
 }
 
 export function createSetter(pool: PacketPool): Setter {
-  const { bytes, view, offset, length, extras, tunnel, skbPriority, skbMark } = pool;
-  const layout: Layout = { l3: -1, l4: -1, end: 0, etherType: 0, protocol: 0 };
+  const { bytes, view, offset, length, extras, tunnel, skbPriority, skbMark, packetType } = pool;
+  const layout: Layout = { l3: -1, l4: -1, end: 0, etherType: 0, protocol: 0, routed: false };
+
+  /** Whether a packet begins with an Ethernet header; what VXLAN-GPE carried may not. */
+  function isEthernet(packet: number): boolean {
+    return (extras[packet] & Group.metadata) === 0 || packetType[packet] === 0;
+  }
 
   /** Finds the headers of `packet` in `layout`; false when there is no sound network header. */
   function locate(packet: number): boolean {
     const start = offset[packet];
     const end = start + length[packet];
-    let at = start + 12;
-    while (end - at >= 6 && (view.getUint16(at) === 0x8100 || view.getUint16(at) === 0x88a8)) at += 4;
-    layout.etherType = view.getUint16(at);
-    layout.l3 = at + 2;
+    layout.l3 = start;
+    if (isEthernet(packet)) locateNetwork(start, end);
+    else layout.etherType = packetType[packet] & 0xffff;
     layout.l4 = -1;
     layout.end = end;
+    layout.routed = false;
     const { l3 } = layout;
     if (layout.etherType === 0x0800) {
       if (end - l3 < 20) return false;
@@ -68,6 +77,17 @@ export function createSetter(pool: PacketPool): Setter {
     return true;
   }
 
+  /** Behind tags and a SNAP header. */
+  function locateNetwork(start: number, end: number): void {
+    let at = start + 12;
+    while (end - at >= 6 && (view.getUint16(at) === 0x8100 || view.getUint16(at) === 0x88a8)) at += 4;
+    layout.etherType = view.getUint16(at);
+    layout.l3 = at + 2;
+    if (layout.etherType >= 0x0600 || end - at < 10 || view.getUint32(at + 2) !== 0xaaaa0300 || view.getUint16(at + 6) !== 0) return;
+    layout.etherType = view.getUint16(at + 8);
+    layout.l3 = at + 10;
+  }
+
   function locateIpv6Transport(): void {
     let next = bytes[layout.l3 + 6];
     let at = layout.l3 + 40;
@@ -76,6 +96,7 @@ export function createSetter(pool: PacketPool): Setter {
       const size = next === 51 ? (bytes[at + 1] + 2) * 4 : next === 44 ? 8 : (bytes[at + 1] + 1) * 8;
       if (size > layout.end - at) return;
       if (next === 44 && (view.getUint16(at + 2) & 0xfff8) !== 0) return;
+      if (next === 43 && bytes[at + 3] !== 0) layout.routed = true;
       next = bytes[at];
       at += size;
     }
@@ -121,6 +142,7 @@ export function createSetter(pool: PacketPool): Setter {
 
   const byName: Partial<Record<SetAttribute, (setting: FieldSetting) => SetFields>> = {
     eth: (setting) => (packet) => {
+      if (!isEthernet(packet)) return;
       putField(setting, 'ethDst', offset[packet], -1, -1);
       putField(setting, 'ethSrc', offset[packet] + 6, -1, -1);
     },
@@ -145,7 +167,7 @@ export function createSetter(pool: PacketPool): Setter {
         const { l3 } = layout;
         const transport = transportChecksum();
         putField(setting, 'ipv6Src', l3 + 8, -1, transport);
-        putField(setting, 'ipv6Dst', l3 + 24, -1, transport);
+        putField(setting, 'ipv6Dst', l3 + 24, -1, layout.routed ? -1 : transport);
         putBits(l3, getField(value, 'ipTos') << 4, getField(mask, 'ipTos') << 4, -1);
         putBits(l3, label >>> 16, labelMask >>> 16, -1);
         putBits(l3 + 2, label & 0xffff, labelMask & 0xffff, -1);
@@ -176,9 +198,10 @@ export function createSetter(pool: PacketPool): Setter {
       const sum = transportChecksum();
       putField(setting, 'ndTarget', l4 + 8, -1, sum);
       for (let at = l4 + 24; layout.end - at >= 8 && bytes[at + 1] !== 0; at += bytes[at + 1] * 8) {
-        if (bytes[at + 1] !== 1) continue;
-        if (bytes[at] === 1) putField(setting, 'arpSha', at + 2, -1, sum);
-        if (bytes[at] === 2) putField(setting, 'arpTha', at + 2, -1, sum);
+        if (bytes[at + 1] !== 1 || (bytes[at] !== 1 && bytes[at] !== 2)) continue;
+        // Only the first link-layer address is written (observed with 3.1.0).
+        putField(setting, bytes[at] === 1 ? 'arpSha' : 'arpTha', at + 2, -1, sum);
+        return;
       }
     },
     tunnel: ({ value }) => {
@@ -237,6 +260,10 @@ export function createSetter(pool: PacketPool): Setter {
       const create = byName[attribute];
       if (!create) throw new MegaflowError('unsupported-action', `set of ${attribute} is not executed`, attribute, Object.keys(byName).join(', '));
       return create(setting);
+    },
+
+    networkEnd(packet) {
+      return locate(packet) ? layout.end : offset[packet] + length[packet];
     },
 
     pushVlan(packet, tpid, tci) {
