@@ -3,8 +3,10 @@
  * the actions so far. `translate.ts` makes one for each packet or flow that is translated; the other files of this folder work on it.
  */
 import type { Action } from '../action/types.js';
-import { FLOW_WORDS, KEY_WORDS, type FlowWords } from '../flow/fields.js';
+import { FLOW_WORDS, getField, type FlowWords } from '../flow/fields.js';
+import type { Freeze, FrozenAction } from './freeze.js';
 import type { Bridge, SwitchPort } from './model.js';
+import type { Recirculations } from './recirculation.js';
 import type { FlowTables, OpenFlowRule } from '../openflow/table.js';
 import type { LearnAction } from '../openflow/types.js';
 import type { NeighbourTable } from '../tunnel/neighbours.js';
@@ -27,6 +29,7 @@ export interface World {
   readonly router: Router;
   readonly neighbours: NeighbourTable;
   readonly listeners: ListenerTable;
+  readonly recirculations: Recirculations;
   /** Addresses (4 or 16 bytes, with prefix length) of the device with that name. */
   /** Time on the switch's clock. */
   nowMs(): number;
@@ -36,16 +39,17 @@ export interface World {
   sendFrom(port: SwitchPort, frame: Uint8Array, depth: number): void;
 }
 
-/** Receives the steps of a translation: what `trace` shows. */
+/** A step that holds others: a bridge, the rule of a table, a bucket of a group, what is brought back after a recirculation. */
+export type StepGroup = 'bridge' | 'table' | 'bucket' | 'thaw';
+/** A step by itself: an action, or what it led to. */
+export type StepKind = 'action' | 'detail' | 'warning' | 'error';
+
+/** Receives the steps of a translation, in Open vSwitch's words: what `trace` shows. */
 export interface Reporter {
-  /** One decision, in Open vSwitch's words where it has any. */
-  report(text: string): void;
-  /** A table was looked up: the rule that matched, as text, or none. */
-  table(number: number, rule: string | undefined): void;
-  /** An action of that rule is done. */
-  action(text: string): void;
-  /** A bridge is entered, and left with `leave`. */
-  enter(title: string): void;
+  /** One step; `kind` is `detail` by default. */
+  report(text: string, kind?: StepKind): void;
+  /** The steps that follow, up to `leave`, are within this one. */
+  enter(group: StepGroup, title: string): void;
   leave(): void;
 }
 
@@ -57,19 +61,21 @@ export const MAX_RESUBMITS = MAX_DEPTH * MAX_DEPTH;
 export interface Context {
   readonly world: World;
   bridge: Bridge;
-  /** The packet as tables see it, `FLOW_WORDS` words. */
+  /** The packet as tables see it, `FLOW_WORDS` words; `ofInPort` says which port of `bridge` it is on. */
   flow: FlowWords;
   /** The packet as the datapath has it after the actions so far. */
   base: FlowWords;
   /** What was looked at. */
   wildcards: FlowWords;
   actions: Action[];
-  /** The port the packet is on, in the bridge that it is in. */
-  inPort: SwitchPort | undefined;
+  /** The port that it came in on from outside, before it went round; undefined: none that is known, or a patch port. */
+  readonly origin: SwitchPort | undefined;
   /** Destination of the tunnel it came through, `::` for none: it is not sent there again. */
   arrivedAt: string;
   /** Whether tables may learn from this packet: false for revalidation and for what happens behind a tunnel header. */
   sideEffects: boolean;
+  /** A packet is traced: what tables would learn from it is reported, and not done. */
+  imagined: boolean;
   /** Effects to repeat with the flow's statistics; undefined: not collected. */
   effects: Effect[] | undefined;
   depth: number;
@@ -77,18 +83,36 @@ export interface Context {
   resubmits: number;
   /** The table whose rule is being executed. */
   table: number;
+  /** That rule's cookie. */
+  cookie: bigint;
+  /** That rule; undefined: none matched, or the packet has come round. */
+  rule: OpenFlowRule | undefined;
   /** `exit` was met: nothing more is done. */
   exit: boolean;
   /** Bits of the mirrors that the packet has gone to. */
   mirrors: number;
   /** Why the translation failed, if it did: the packet is then dropped. */
-  error: string | undefined;
+  error: TranslationError | undefined;
+  /** Set while the translation comes to a halt, to go on when the packet comes round again (`freeze.ts`). */
+  freeze: Freeze | undefined;
+  /** What is then left to do. */
+  readonly frozenActions: FrozenAction[];
+  /** Recirculation ids that the actions so far refer to; each counts as one reference. */
+  readonly recirculations: number[];
   readonly reporter: Reporter | undefined;
 }
 
-/** A flow in translation from the key of a packet. */
+/** Why a translation fails, as Open vSwitch says it. */
+export type TranslationError = 'Recursion too deep' | 'Too many resubmits' | 'Bridge not found' | 'No recirculation context';
+
+/** A flow in translation from the key of a packet (or from another flow). */
 export function flowFromKey(key: FlowWords): FlowWords {
   const flow = new Int32Array(FLOW_WORDS);
-  flow.set(key.length > KEY_WORDS ? key.subarray(0, KEY_WORDS) : key);
+  flow.set(key);
   return flow;
+}
+
+/** The port the packet is on, in the bridge that it is in; undefined: none of that number is there. */
+export function inputPort({ bridge, flow }: Context): SwitchPort | undefined {
+  return bridge.byOfPort.get(getField(flow, 'ofInPort'));
 }

@@ -5,20 +5,21 @@
 import { VLAN_PRESENT, getField, setField } from '../flow/fields.js';
 import type { Context } from './context.js';
 import { isMirrorOutput, findPort, type SwitchPort } from './model.js';
-import { isReservedMac, outputNormal } from './normal.js';
-import { acceptsVid, includesVlan, readTags, translateInput } from './vlan.js';
+import { admitVid, inputRules, isReservedMac, outputNormal } from './normal.js';
+import { includesVlan, readTags, translateInput } from './vlan.js';
 
 /** Mirrors the packet, which came in on `port` (`source`) or has just been sent there (`destination`). */
-export function mirrorPacket(ctx: Context, port: SwitchPort, side: 'source' | 'destination'): void {
+export function mirrorPacket(ctx: Context, port: SwitchPort | undefined, side: 'source' | 'destination'): void {
   const { bridge } = ctx;
   if (bridge.mirrors.length === 0) return;
+  const rules = inputRules(ctx, port);
+  if (!rules) return;
+  const tags = readTags(ctx.flow);
+  if (!admitVid(ctx, port, tags.vid) || !port) return;
   const candidates = bridge.mirrors.filter(
     (mirror) => (ctx.mirrors & mirror.bit) === 0 && (side === 'source' ? mirror.selectsSource(port) : mirror.selectsDestination(port)),
   );
-  if (candidates.length === 0) return;
-  const tags = readTags(ctx.flow);
-  if (!acceptsVid(port.vlan, tags.vid)) return;
-  const inside = translateInput(port.vlan, tags);
+  const inside = translateInput(rules, tags);
   for (const mirror of candidates) {
     if (ctx.mirrors & mirror.bit) continue;
     if (mirror.vlans) {
@@ -27,7 +28,6 @@ export function mirrorPacket(ctx: Context, port: SwitchPort, side: 'source' | 'd
     }
     // Before sending: what is sent may itself be chosen by mirrors with the same destination.
     ctx.mirrors |= mirror.bit | mirror.duplicates;
-    ctx.reporter?.report(`mirroring to ${mirror.outputPort ?? `VLAN ${mirror.outputVlan}`}`);
     if (mirror.outputPort !== undefined) {
       const target = findPort(bridge, mirror.outputPort);
       if (target) outputNormal(ctx, target, inside);

@@ -95,15 +95,18 @@ export function remoteAddress(flow: FlowWords): string {
   return formatIp(tunnelAddress(flow, 'destination'));
 }
 
-/** Routes, resolves, pushes the header, and lets the bridge underneath decide where the outer packet goes. */
-export function nativeTunnelOutput(ctx: Context, port: SwitchPort, last: boolean): void {
+/**
+ * Routes, resolves, pushes the header, and lets the bridge underneath decide where the outer packet goes. The copy that this
+ * takes is unwrapped at the end of a translation, where nothing follows. `isCut`: only a part of the packet is sent.
+ */
+export function nativeTunnelOutput(ctx: Context, port: SwitchPort, last: boolean, isCut: boolean): void {
   const { flow, world, reporter } = ctx;
   const remote = tunnelAddress(flow, 'destination');
   const wanted = tunnelAddress(flow, 'source');
   const route = world.router.lookup(remote, getField(flow, 'skbMark'), wanted.some((byte) => byte !== 0) ? wanted : undefined);
   const device = route && world.findBridgePort(route.device);
   if (!route || !device) {
-    reporter?.report('native tunnel routing failed');
+    reporter?.report('native tunnel routing failed', 'warning');
     return;
   }
   const nextHop = route.gateway ?? remote;
@@ -127,20 +130,28 @@ export function nativeTunnelOutput(ctx: Context, port: SwitchPort, last: boolean
     header: { type: VXLAN_TYPE, bytes: buildHeader(flow, port.tunnelConfig!, device.mac, mac, route.source, remote) },
   };
 
+  if (isCut) {
+    // How much is left of the packet the datapath alone knows: it looks the outer packet up anew.
+    ctx.actions.push({ type: 'clone', actions: [push, { type: 'recirc', id: 0 }] });
+    return;
+  }
   // The bridge underneath sees the outer packet. Nothing it looks at concerns the inner one; what it learns it learns from statistics.
-  const before = { flow, base: ctx.base, wildcards: ctx.wildcards, actions: ctx.actions, sideEffects: ctx.sideEffects };
+  const { base, wildcards, actions, sideEffects, imagined, effects } = ctx;
+  const before = { flow, base, wildcards, actions, sideEffects, imagined, effects };
   ctx.flow = outerFlow(flow, device.mac, mac, route.source, remote);
   ctx.base = ctx.flow.slice();
   ctx.wildcards = new Int32Array(FLOW_WORDS);
   ctx.actions = [];
   ctx.sideEffects = false;
+  ctx.imagined = false;
+  // In a trace as well, where nothing becomes of them.
+  ctx.effects ??= [];
   enterBridge(ctx, device, last);
   const underneath = ctx.actions;
   Object.assign(ctx, before);
   // Without an output the header would go nowhere.
   if (underneath.length === 0) return;
-  if (last) ctx.actions.push(push, ...underneath);
-  else ctx.actions.push({ type: 'clone', actions: [push, ...underneath] });
+  ctx.actions.push({ type: 'clone', actions: [push, ...underneath] });
 }
 
 /** The outer Ethernet, IP, UDP and VXLAN headers, with what depends on the packet left open. */

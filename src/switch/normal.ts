@@ -3,11 +3,13 @@
  * looked at, and so decides how wide the megaflow is.
  */
 import { VLAN_PRESENT, getField, setExact, setField } from '../flow/fields.js';
-import type { Context } from './context.js';
+import { OpenFlowPort } from '../openflow/ports.js';
+import { formatMac } from '../util/address.js';
+import { inputPort, type Context } from './context.js';
 import { isMirrorOutput, type SwitchPort } from './model.js';
 import { output } from './output.js';
 import { hasPartialTag } from './translate.js';
-import { acceptsVid, includesVlan, readTags, translateInput, translateOutput, writeTags, type Tags } from './vlan.js';
+import { acceptsVid, includesVlan, readTags, translateInput, translateOutput, vlanRules, writeTags, type Tags, type VlanRules } from './vlan.js';
 
 const ARP = 0x0806;
 const BROADCAST = 0xffff_ffff_ffff;
@@ -15,39 +17,48 @@ const REQUEST = 1;
 const REPLY = 2;
 
 export function normal(ctx: Context): void {
-  const { flow, wildcards, bridge, inPort: port, reporter } = ctx;
+  const { flow, wildcards, bridge, reporter } = ctx;
   setExact(wildcards, 'ethSrc');
   setExact(wildcards, 'ethDst');
   setField(wildcards, 'vlanTci', getField(wildcards, 'vlanTci') | 0x0fff | VLAN_PRESENT);
 
-  if (!port) {
-    reporter?.report('no input bundle, dropping');
+  const port = inputPort(ctx);
+  const rules = inputRules(ctx, port);
+  if (!rules) {
+    reporter?.report('no input bundle, dropping', 'warning');
     return;
   }
   if (hasPartialTag(flow)) {
-    reporter?.report('partial VLAN tag, dropping');
+    if (ctx.imagined) reporter?.report(`dropping packet with partial VLAN tag received on port ${portName(port)}`, 'error');
+    reporter?.report('partial VLAN tag, dropping', 'warning');
     return;
   }
-  if (isMirrorOutput(bridge, port)) {
-    reporter?.report('input port is mirror output port, dropping');
+  if (port && isMirrorOutput(bridge, port)) {
+    if (ctx.imagined) {
+      reporter?.report(`dropping packet received on port ${port.name}, which is reserved exclusively for mirroring`, 'error');
+    }
+    reporter?.report('input port is mirror output port, dropping', 'warning');
     return;
   }
   const received = readTags(flow);
-  if (!acceptsVid(port.vlan, received.vid)) {
-    reporter?.report('disallowed VLAN VID for this input port, dropping');
+  if (!admitVid(ctx, port, received.vid)) {
+    reporter?.report('disallowed VLAN VID for this input port, dropping', 'warning');
     return;
   }
-  const tags = translateInput(port.vlan, received);
+  const tags = translateInput(rules, received);
   const destination = getField(flow, 'ethDst');
-  if (!bridge.forwardBpdu && isReservedMac(destination)) {
+  if (port && !bridge.forwardBpdu && isReservedMac(destination)) {
     reporter?.report('packet has reserved destination MAC, dropping');
     return;
   }
 
   const gratuitousArp = isGratuitousArp(ctx);
   const source = getField(flow, 'ethSrc');
-  if (getField(flow, 'packetType') === 0) {
-    if (ctx.sideEffects) bridge.macTable.learn(source, tags.vid, port, gratuitousArp);
+  if (port && getField(flow, 'packetType') === 0) {
+    const { macTable } = bridge;
+    const isNew = reporter && ctx.imagined && macTable.lookup(source, tags.vid)?.port !== port;
+    if (isNew) reporter.report(`learned that ${formatMac(source)} is on port ${port.name} in VLAN ${tags.vid}`);
+    if (ctx.sideEffects) macTable.learn(source, tags.vid, port, gratuitousArp);
     ctx.effects?.push({ type: 'learn', bridge, port, mac: source, vlan: tags.vid, gratuitousArp });
   }
 
@@ -55,15 +66,47 @@ export function normal(ctx: Context): void {
   if (!learned) {
     reporter?.report('no learned MAC for destination, flooding');
     flood(ctx, port, tags);
-  } else if (learned === port) reporter?.report('learned port is input port, dropping');
-  else if (isMirrorOutput(bridge, learned)) reporter?.report('learned port is a mirror port, dropping');
+  } else if (isMirrorOutput(bridge, learned)) reporter?.report('learned port is a mirror port, dropping', 'warning');
+  else if (learned === port) reporter?.report('learned port is input port, dropping');
   else {
     reporter?.report('forwarding to learned port');
     outputNormal(ctx, learned, tags);
   }
 }
 
-function flood(ctx: Context, inPort: SwitchPort, tags: Tags): void {
+/** VLAN rules of a packet that comes from a controller rather than from a port. */
+const NO_PORT_RULES = vlanRules('OFPP_NONE', {});
+
+/** The VLAN rules of the port that a packet is on; undefined: there is no such port. */
+export function inputRules(ctx: Context, port: SwitchPort | undefined): VlanRules | undefined {
+  if (port) return port.vlan;
+  const number = getField(ctx.flow, 'ofInPort');
+  if (number === OpenFlowPort.none || number === OpenFlowPort.controller) return NO_PORT_RULES;
+  ctx.reporter?.report(`received packet on unknown port ${number}`, 'error');
+  return undefined;
+}
+
+function portName(port: SwitchPort | undefined): string {
+  return port?.name ?? 'OFPP_NONE';
+}
+
+/** Whether a port takes frames whose outer tag has `vid` (0: none); if not, says so. */
+export function admitVid({ reporter }: Context, port: SwitchPort | undefined, vid: number): boolean {
+  if (!port || acceptsVid(port.vlan, vid)) return true;
+  switch (port.vlan.mode) {
+    case 'access':
+      reporter?.report(`dropping VLAN ${vid} tagged packet received on port ${port.name} configured as VLAN ${port.vlan.vlan} access port`, 'error');
+      break;
+    case 'dot1q-tunnel':
+      reporter?.report(`dropping VLAN ${vid} packet received on dot1q-tunnel port ${port.name} that excludes this VLAN`, 'error');
+      break;
+    default:
+      reporter?.report(`dropping VLAN ${vid} packet received on port ${port.name} not configured for trunking VLAN ${vid}`, 'error');
+  }
+  return false;
+}
+
+function flood(ctx: Context, inPort: SwitchPort | undefined, tags: Tags): void {
   for (const port of ctx.bridge.ports) {
     if (port !== inPort && includesVlan(port.vlan, tags) && !isMirrorOutput(ctx.bridge, port)) outputNormal(ctx, port, tags);
   }

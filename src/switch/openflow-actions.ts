@@ -1,32 +1,50 @@
 /**
- * OpenFlow actions, done to the flow of a translation (Open vSwitch's do_xlate_actions). A field is written only where the packet has it,
- * and what is written counts as looked at; the packet itself follows when something is output (`commit.ts`).
+ * OpenFlow actions, done to the flow of a translation (Open vSwitch's do_xlate_actions). What writes fields is in `set-field.ts`, groups
+ * are in `run-group.ts`.
  */
-import { COOKIE_LENGTH } from '../action/userspace-text.js';
-import { FRAG_LATER, VLAN_PRESENT, getField, setExact, setField, type FieldName } from '../flow/fields.js';
-import { formatOpenFlowAction } from '../openflow/action-format.js';
-import { OpenFlowPort } from '../openflow/ports.js';
-import { hasPrerequisites, maskSubfield, readSubfield, wholeField, writeSubfield, type Subfield } from '../openflow/subfield.js';
-import type { ControllerReason, LearnAction, OpenFlowAction } from '../openflow/types.js';
-import { hashKey } from '../flow/hash-key.js';
+import { getField, setExact, setField } from '../flow/fields.js';
+import { learnedRule } from '../openflow/learn.js';
+import { formatOpenFlowActions } from '../openflow/action-format.js';
+import { formatMatch } from '../openflow/match-format.js';
+import { OpenFlowPort, formatPort } from '../openflow/ports.js';
+import { maskSubfield, readSubfield } from '../openflow/subfield.js';
+import type { ControllerAction, LearnAction } from '../openflow/types.js';
+import type { Action } from '../action/types.js';
 import { commit } from './commit.js';
-import { MAX_DEPTH, type Context } from './context.js';
-import { isMirrorOutput, type SwitchPort } from './model.js';
+import { inputPort, type Context } from './context.js';
+import { sendToController } from './controller.js';
+import { floodOrder } from './flood-order.js';
+import { finishFreezing, formatFrozenAction, freeze, keepActions, type FrozenAction } from './freeze.js';
 import { normal } from './normal.js';
 import { output } from './output.js';
 import { lookupTable } from './pipeline.js';
+import { runGroup } from './run-group.js';
+import { isIp, move, popTag, pushTag, reportSubfield, write, writePart, writePort, writeTag, writeTos } from './set-field.js';
 
-/** Does actions in order, until one ends everything. `last`: nothing is done with the packet afterwards. */
-export function executeActions(ctx: Context, actions: readonly OpenFlowAction[], last: boolean): void {
-  for (let index = 0; index < actions.length && !ctx.exit && ctx.error === undefined; index++) {
+/**
+ * Does actions in order, until one ends everything. `last`: nothing is done with the packet afterwards. `inBucket`: they are the actions
+ * of a group's bucket.
+ */
+export function executeActions(ctx: Context, actions: readonly FrozenAction[], last: boolean, inBucket = false): void {
+  if (actions.length === 0) ctx.reporter?.report('drop', 'action');
+  for (let index = 0; index < actions.length && ctx.error === undefined; index++) {
+    if (ctx.exit) {
+      if (ctx.freeze) keepActions(ctx, actions, index);
+      return;
+    }
     const action = actions[index];
-    ctx.reporter?.action(formatOpenFlowAction(action));
-    if (!execute(ctx, action, last && index === actions.length - 1)) return;
+    if (ctx.reporter && action.type !== 'unroll') ctx.reporter.report(formatFrozenAction(action), 'action');
+    if (!execute(ctx, action, last && index === actions.length - 1, inBucket)) return;
+    // What a table that an action led to has left to do comes before what is left here.
+    if (ctx.freeze && ctx.frozenActions.length === 0 && action.type !== 'resubmit' && action.type !== 'goto_table') {
+      keepActions(ctx, actions, ctx.freeze.type === 'pause' ? index + 1 : index);
+      return;
+    }
   }
 }
 
 /** Does one action; false: the list it is in ends. */
-function execute(ctx: Context, action: OpenFlowAction, last: boolean): boolean {
+function execute(ctx: Context, action: FrozenAction, last: boolean, inBucket: boolean): boolean {
   const { flow, wildcards } = ctx;
   switch (action.type) {
     case 'normal':
@@ -34,38 +52,42 @@ function execute(ctx: Context, action: OpenFlowAction, last: boolean): boolean {
       return true;
     case 'flood':
     case 'all':
-      floodPorts(ctx);
+      floodPorts(ctx, last);
       return true;
     case 'local':
-      outputNumber(ctx, OpenFlowPort.local, last);
+      outputNumber(ctx, OpenFlowPort.local, last, inBucket);
       return true;
     case 'in_port':
-      if (ctx.inPort) output(ctx, ctx.inPort, last);
+      outputNumber(ctx, OpenFlowPort.inPort, last, inBucket);
       return true;
     case 'output':
-      outputNumber(ctx, action.port, last);
+      outputNumber(ctx, action.port, last, inBucket);
       return true;
     case 'output_field': {
+      const port = readSubfield(flow, action.source);
+      if (port > 0xffffn) {
+        ctx.reporter?.report(`output port ${port} is out of range`, 'warning');
+        return true;
+      }
+      ctx.reporter?.report(`output port is ${port}`);
       maskSubfield(wildcards, action.source);
-      outputNumber(ctx, Number(readSubfield(flow, action.source) & 0xffffn), last);
+      outputNumber(ctx, Number(port), last, inBucket);
       return true;
     }
-    case 'output_truncated': {
-      const port = action.port === OpenFlowPort.inPort ? ctx.inPort : ctx.bridge.byOfPort.get(action.port);
-      if (!port || (port === ctx.inPort && action.port !== OpenFlowPort.inPort)) ctx.reporter?.report('skipping output to input port');
-      else output(ctx, port, last, action.maxLength);
+    case 'output_truncated':
+      outputTruncated(ctx, action.port, action.maxLength, last);
       return true;
-    }
     case 'controller':
-      sendToController(ctx, action.maxLength, action.reason, action.id);
+      if (action.pause) freeze(ctx, { type: 'pause', controller: action });
+      else sendToController(ctx, action, inBucket && isOutput(action) ? 'group' : action.reason);
       return true;
     case 'resubmit': {
-      const inPort = action.port === null || action.port === OpenFlowPort.inPort ? undefined : action.port;
+      const inPort = action.port === null || action.port === OpenFlowPort.inPort ? getField(flow, 'ofInPort') : action.port;
       lookupTable(ctx, action.table ?? ctx.table, inPort, last);
       return true;
     }
     case 'goto_table':
-      lookupTable(ctx, action.table, undefined, last);
+      lookupTable(ctx, action.table, getField(flow, 'ofInPort'), last);
       return true;
     case 'set_field':
       writePart(ctx, { field: action.field, offset: 0, bits: action.field.bits }, action.value, action.mask);
@@ -127,211 +149,165 @@ function execute(ctx: Context, action: OpenFlowAction, last: boolean): boolean {
     case 'group':
       return runGroup(ctx, action.id, last);
     case 'clone':
-      runClone(ctx, action.actions, last);
+      cloneActions(ctx, action.actions, last);
       return true;
     case 'note':
       return true;
     case 'exit':
       ctx.exit = true;
-      return false;
+      return true;
+    case 'unroll':
+      ctx.table = action.table;
+      ctx.cookie = action.cookie;
+      ctx.reporter?.report(`restored state: table=${action.table}, cookie=${action.cookie === 0n ? '0' : `0x${action.cookie.toString(16)}`}`, 'action');
+      return true;
   }
 }
 
-function isIp({ flow }: Context): boolean {
-  const type = getField(flow, 'ethType');
-  return type === 0x0800 || type === 0x86dd;
+const WHOLE_PACKET: Pick<ControllerAction, 'maxLength' | 'id'> = { maxLength: 0xffff, id: 0 };
+
+/** Whether a controller action says no more than an output to the controller. */
+function isOutput({ reason, id, userdata, meterId }: ControllerAction): boolean {
+  return reason === 'action' && id === 0 && userdata === undefined && meterId === undefined;
 }
 
-function outputNumber(ctx: Context, number: number, last: boolean): void {
-  if (number === OpenFlowPort.none) return;
+/** Outputs to a port by its number, which may be a reserved one. */
+function outputNumber(ctx: Context, number: number, last: boolean, inBucket: boolean, maxLength = 0): void {
+  switch (number) {
+    case OpenFlowPort.inPort:
+      outputPort(ctx, getField(ctx.flow, 'ofInPort'), last, maxLength);
+      return;
+    case OpenFlowPort.table:
+      lookupTable(ctx, 0, getField(ctx.flow, 'ofInPort'), false);
+      return;
+    case OpenFlowPort.normal:
+      normal(ctx);
+      return;
+    case OpenFlowPort.flood:
+    case OpenFlowPort.all:
+      floodPorts(ctx, last);
+      return;
+    case OpenFlowPort.controller:
+      sendToController(ctx, WHOLE_PACKET, inBucket ? 'group' : 'action');
+      return;
+    case OpenFlowPort.none:
+      return;
+    default:
+      if (number === getField(ctx.flow, 'ofInPort')) ctx.reporter?.report('skipping output to input port', 'warning');
+      else outputPort(ctx, number, last, maxLength);
+  }
+}
+
+function outputPort(ctx: Context, number: number, last: boolean, maxLength = 0): void {
   const port = ctx.bridge.byOfPort.get(number);
-  if (!port) ctx.reporter?.report('Nonexistent output port');
-  else if (port === ctx.inPort) ctx.reporter?.report('skipping output to input port');
-  else output(ctx, port, last);
+  if (port) output(ctx, port, last, maxLength);
+  else ctx.reporter?.report('Nonexistent output port', 'warning');
+}
+
+const NO_CUT: ReadonlySet<number> = new Set([
+  OpenFlowPort.table,
+  OpenFlowPort.normal,
+  OpenFlowPort.flood,
+  OpenFlowPort.all,
+  OpenFlowPort.controller,
+  OpenFlowPort.none,
+]);
+
+function outputTruncated(ctx: Context, number: number, maxLength: number, last: boolean): void {
+  const { reporter } = ctx;
+  if (NO_CUT.has(number)) {
+    reporter?.report(`output_trunc does not support port: ${formatPort(number)}`, 'warning');
+    return;
+  }
+  if (number === getField(ctx.flow, 'ofInPort')) {
+    reporter?.report('skipping output to input port', 'warning');
+    return;
+  }
+  const port = ctx.bridge.byOfPort.get(number);
+  if (!port || port.type === 'patch') {
+    reporter?.report(`output_trunc does not support patch port ${formatPort(number)}`, 'error');
+    return;
+  }
+  ctx.actions.push({ type: 'trunc', maxLength });
+  output(ctx, port, last, maxLength);
 }
 
 /** FLOOD and ALL: no port of ours refuses to be flooded, so that they are one. */
-function floodPorts(ctx: Context): void {
-  const isOutput = (port: SwitchPort): boolean => port !== ctx.inPort && !isMirrorOutput(ctx.bridge, port);
-  for (const port of ctx.bridge.ports) if (isOutput(port)) output(ctx, port);
-}
-
-function write({ flow, wildcards }: Context, name: FieldName, value: number): void {
-  setExact(wildcards, name);
-  setField(flow, name, value);
-}
-
-function writeTos(ctx: Context, bits: number, value: number): void {
-  if (!isIp(ctx)) return;
-  setField(ctx.wildcards, 'ipTos', getField(ctx.wildcards, 'ipTos') | bits);
-  setField(ctx.flow, 'ipTos', (getField(ctx.flow, 'ipTos') & ~bits) | value);
-}
-
-function writePort(ctx: Context, name: 'tpSrc' | 'tpDst', value: number): void {
-  if (!isIp(ctx) || getField(ctx.flow, 'ipFrag') & FRAG_LATER) return;
-  setExact(ctx.wildcards, 'ipProto');
-  write(ctx, name, value);
-}
-
-/** Writes bits of the outer tag, which is there afterwards. */
-function writeTag({ flow, wildcards }: Context, bits: number, value: number): void {
-  setField(wildcards, 'vlanTci', getField(wildcards, 'vlanTci') | bits | VLAN_PRESENT);
-  const tci = getField(flow, 'vlanTci');
-  if ((tci & VLAN_PRESENT) === 0) setField(flow, 'vlanTpid', 0x8100);
-  setField(flow, 'vlanTci', (tci & ~bits) | value | VLAN_PRESENT);
-}
-
-function pushTag({ flow, wildcards }: Context, tpid: number): void {
-  const tci = getField(flow, 'vlanTci');
-  if (tci & VLAN_PRESENT) {
-    for (const name of ['vlanTci', 'vlanTpid'] as const) setExact(wildcards, name);
-    if (getField(flow, 'innerVlanTci') & VLAN_PRESENT) for (const name of ['innerVlanTci', 'innerVlanTpid'] as const) setExact(wildcards, name);
-  }
-  setField(flow, 'innerVlanTci', tci);
-  setField(flow, 'innerVlanTpid', getField(flow, 'vlanTpid'));
-  setField(flow, 'vlanTpid', tpid);
-  setField(flow, 'vlanTci', VLAN_PRESENT);
-}
-
-function popTag({ flow, wildcards }: Context): void {
-  const inner = getField(flow, 'innerVlanTci');
-  if (inner & VLAN_PRESENT) for (const name of ['innerVlanTci', 'innerVlanTpid'] as const) setExact(wildcards, name);
-  setField(flow, 'vlanTci', inner);
-  setField(flow, 'vlanTpid', getField(flow, 'innerVlanTpid'));
-  setField(flow, 'innerVlanTci', 0);
-  setField(flow, 'innerVlanTpid', 0);
-}
-
-function writePart(ctx: Context, target: Subfield, value: bigint, mask?: bigint): void {
-  const { flow, wildcards, reporter } = ctx;
-  if (!hasPrerequisites(target.field.needs, flow, wildcards)) {
-    reporter?.report(`unmet prerequisites for ${target.field.name}, set_field ignored`);
-    return;
-  }
-  if (mask === undefined) {
-    maskSubfield(wildcards, target);
-    writeSubfield(flow, target, value);
-    return;
-  }
-  for (let bit = 0; bit < target.bits; bit++) {
-    if (((mask >> BigInt(bit)) & 1n) === 0n) continue;
-    const part = { field: target.field, offset: target.offset + bit, bits: 1 };
-    maskSubfield(wildcards, part);
-    writeSubfield(flow, part, (value >> BigInt(bit)) & 1n);
-  }
-}
-
-function move({ flow, wildcards }: Context, source: Subfield, target: Subfield): void {
-  maskSubfield(wildcards, wholeField(target.field));
-  maskSubfield(wildcards, wholeField(source.field));
-  const isThere = hasPrerequisites(target.field.needs, flow, wildcards) && hasPrerequisites(source.field.needs, flow, wildcards);
-  if (isThere) writeSubfield(flow, target, readSubfield(flow, source));
+function floodPorts(ctx: Context, last: boolean): void {
+  const from = inputPort(ctx);
+  const ports = floodOrder(ctx.bridge.ports).filter((port) => port !== from);
+  ports.forEach((port, index) => output(ctx, port, last && index === ports.length - 1));
 }
 
 function decrementTtl(ctx: Context, controllers: readonly number[]): boolean {
-  if (!isIp(ctx)) return true;
+  // Even of what is not IP, as Open vSwitch 3.1 does.
   setExact(ctx.wildcards, 'ipTtl');
+  if (!isIp(ctx)) return true;
   const ttl = getField(ctx.flow, 'ipTtl');
   if (ttl > 1) {
     setField(ctx.flow, 'ipTtl', ttl - 1);
     return true;
   }
-  for (const id of controllers) sendToController(ctx, 0xffff, 'invalid_ttl', id);
-  ctx.reporter?.report(`IPv${getField(ctx.flow, 'ethType') === 0x0800 ? 4 : 6} decrement TTL exception`);
+  for (const id of controllers) sendToController(ctx, { maxLength: 0xffff, id }, 'invalid_ttl');
+  ctx.reporter?.report(`IPv${getField(ctx.flow, 'ethType') === 0x0800 ? 4 : 6} decrement TTL exception`, 'warning');
   return false;
 }
 
-const REASONS: Readonly<Record<ControllerReason, number>> = {
-  no_match: 0,
-  action: 1,
-  invalid_ttl: 2,
-  action_set: 3,
-  group: 4,
-  packet_out: 5,
-};
-
-/** A copy of the packet for a controller: `userspace` with a cookie that says what it is for. */
-function sendToController(ctx: Context, maxLength: number, reason: ControllerReason, id: number): void {
-  commit(ctx);
-  const userdata = new Uint8Array(COOKIE_LENGTH);
-  const view = new DataView(userdata.buffer);
-  view.setUint16(0, 5, true);
-  view.setUint32(4, getField(ctx.flow, 'ofInPort'), true);
-  view.setUint16(26, REASONS[reason], true);
-  view.setUint16(40, id, true);
-  view.setUint16(42, maxLength, true);
-  ctx.actions.push({ type: 'userspace', pid: 0, userdata });
-}
-
 function learn(ctx: Context, action: LearnAction): void {
-  const { flow, wildcards } = ctx;
+  const { flow, wildcards, reporter } = ctx;
   for (const spec of action.specs) if (typeof spec.source !== 'bigint') maskSubfield(wildcards, spec.source);
+  if (!ctx.effects && !ctx.sideEffects && !ctx.imagined) {
+    reporter?.report('suppressing side effects, so learn action ignored', 'warning');
+    return;
+  }
+  reporter?.report(describeLearned(ctx, action));
   const { tables } = ctx.bridge;
-  // What is learned is seen by the translations that follow, not by this one; only a wish to know the outcome cannot wait.
-  if (action.result) writePart(ctx, action.result, !ctx.sideEffects || tables.learn(action, flow, ctx.world.nowMs()) ? 1n : 0n);
-  ctx.effects?.push({ type: 'learn-rule', tables, action, flow: flow.slice() });
+  const learned = !ctx.sideEffects || tables.learn(action, flow, ctx.world.nowMs());
+  if (action.result) {
+    writePart(ctx, action.result, learned ? 1n : 0n);
+    reportSubfield(ctx, action.result);
+  }
+  if (learned) ctx.effects?.push({ type: 'learn-rule', tables, action, flow: flow.slice() });
+  else reporter?.report('Limit exceeded, learn failed');
 }
 
-/** Runs a list on a flow of its own; what it did to the flow is undone, and its end ends nothing else. */
-function runApart(ctx: Context, actions: readonly OpenFlowAction[], last: boolean): void {
+/** The rule that is learned, as a trace shows it. */
+function describeLearned(ctx: Context, action: LearnAction): string {
+  const { table, match, priority, cookie, idleTimeout, hardTimeout, actions } = learnedRule(action, ctx.flow);
+  const items = [`table=${table}`];
+  const matchText = formatMatch(match);
+  if (matchText !== '') items.push(matchText);
+  items.push(`priority=${priority}`);
+  if (cookie !== 0n) items.push(`cookie=0x${cookie.toString(16)}`);
+  if (idleTimeout !== 0) items.push(`idle=${idleTimeout}`);
+  if (hardTimeout !== 0) items.push(`hard=${hardTimeout}`);
+  if (action.sendFlowRemoved) items.push('send_flow_rem');
+  return `${items.join(' ')} actions=${formatOpenFlowActions(actions)}`;
+}
+
+/**
+ * Runs a list on a flow of its own: what it did to the flow is undone, and the packet follows at the next output. Only what cannot be
+ * undone, the cutting of a packet, is done to a copy.
+ */
+export function cloneActions(ctx: Context, actions: readonly FrozenAction[], last: boolean): void {
   const { flow } = ctx;
   ctx.flow = flow.slice();
-  ctx.depth++;
-  if (ctx.depth >= MAX_DEPTH) ctx.error = `over max translation depth ${MAX_DEPTH}`;
-  else executeActions(ctx, actions, last);
-  ctx.depth--;
-  ctx.exit = false;
+  if (last || !actions.some((action) => action.type === 'output_truncated')) {
+    executeActions(ctx, actions, last);
+    finishFreezing(ctx);
+  } else {
+    ctx.flow = flow;
+    commit(ctx);
+    const { base, actions: outer } = ctx;
+    ctx.flow = flow.slice();
+    ctx.base = base.slice();
+    const inner: Action[] = [];
+    ctx.actions = inner;
+    executeActions(ctx, actions, true);
+    finishFreezing(ctx);
+    ctx.actions = outer;
+    ctx.base = base;
+    if (inner.length !== 0) outer.push({ type: 'clone', actions: inner });
+  }
   ctx.flow = flow;
-}
-
-function runClone(ctx: Context, actions: readonly OpenFlowAction[], last: boolean): void {
-  runApart(ctx, actions, last);
-}
-
-function runGroup(ctx: Context, id: number, last: boolean): boolean {
-  const group = ctx.bridge.groups.get(id);
-  if (!group) {
-    ctx.reporter?.report(`output to nonexistent group ${id}`);
-    return false;
-  }
-  switch (group.type) {
-    case 'all':
-      group.buckets.forEach((bucket, index) => runApart(ctx, bucket.actions, last && index === group.buckets.length - 1));
-      break;
-    case 'indirect':
-      if (group.buckets[0]) runApart(ctx, group.buckets[0].actions, last);
-      break;
-    case 'ff': {
-      const live = group.buckets.find((bucket) => isLive(ctx, bucket.watchPort, bucket.watchGroup));
-      if (live) runApart(ctx, live.actions, last);
-      break;
-    }
-    case 'select': {
-      const bucket = selectBucket(ctx, group.buckets);
-      if (bucket) runApart(ctx, bucket.actions, last);
-      break;
-    }
-  }
-  return true;
-}
-
-/** Ports of ours are always up: to be there is to be alive. */
-function isLive(ctx: Context, port: number | undefined, group: number | undefined): boolean {
-  if (port === undefined && group === undefined) return true;
-  return (port !== undefined && ctx.bridge.byOfPort.has(port)) || (group !== undefined && ctx.bridge.groups.get(group) !== undefined);
-}
-
-/** The bucket for a flow, by weight: the same for all packets of one conversation. */
-function selectBucket<B extends { readonly weight: number }>(ctx: Context, buckets: readonly B[]): B | undefined {
-  const { flow, wildcards } = ctx;
-  const total = buckets.reduce((sum, bucket) => sum + bucket.weight, 0);
-  if (total === 0) return undefined;
-  const names: FieldName[] = isIp(ctx) ? ['ipv4Src', 'ipv4Dst', 'ipv6Src', 'ipv6Dst', 'ipProto', 'tpSrc', 'tpDst'] : ['ethSrc', 'ethDst'];
-  for (const name of names) setExact(wildcards, name);
-  let at = (hashKey(flow) >>> 0) % total;
-  for (const bucket of buckets) {
-    if (at < bucket.weight) return bucket;
-    at -= bucket.weight;
-  }
-  return undefined;
 }

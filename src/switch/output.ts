@@ -4,33 +4,30 @@
  */
 import { getField, setField, type FlowWords } from '../flow/fields.js';
 import { commit, commitTunnel } from './commit.js';
-import type { Context } from './context.js';
+import { inputPort, type Context } from './context.js';
+import { clearConntrack, finishFreezing } from './freeze.js';
 import { mirrorPacket } from './mirror.js';
 import { findPort, type SwitchPort } from './model.js';
 import { nativeTunnelOutput, prepareTunnel, remoteAddress, terminateTunnel } from './native-tunnel.js';
-import { resumeAt } from './pipeline.js';
+import { cloneActions } from './openflow-actions.js';
+import { lookupTable } from './pipeline.js';
 
 /**
- * Outputs to `port`. `last`: nothing is done with the packet afterwards, so that a tunnel header may go on without a copy. `maxLength`: only
- * so many bytes of it are sent; 0 means all.
+ * Outputs to `port`. `last`: nothing is done with the packet afterwards. `maxLength`: so many bytes of it are sent (the actions say so
+ * already); 0 means all.
  */
 export function output(ctx: Context, port: SwitchPort, last = false, maxLength = 0): void {
   const { reporter, flow } = ctx;
-  if (port.protected && ctx.inPort?.protected) {
-    reporter?.report('Flow is between protected ports, skipping output.');
+  if (port.protected && inputPort(ctx)?.protected) {
+    reporter?.report('Flow is between protected ports, skipping output.', 'warning');
     return;
   }
   if (getField(flow, 'packetType') !== 0) {
-    // Only Ethernet leaves a port here.
-    reporter?.report('packet_type mismatch, skipping output');
+    reporter?.report('Trying to send non-Ethernet packet through legacy L2 port. Dropping packet.', 'warning');
     return;
   }
-  if (port.type === 'patch') {
-    const peer = port.peer === undefined ? undefined : findPeer(ctx, port.peer);
-    if (!peer) {
-      reporter?.report('patch port without a peer, skipping output');
-      return;
-    }
+  const peer = port.peer === undefined ? undefined : findPeer(ctx, port.peer);
+  if (peer) {
     count(ctx, 'sent', port);
     count(ctx, 'received', peer);
     enterBridge(ctx, peer, last);
@@ -39,9 +36,8 @@ export function output(ctx: Context, port: SwitchPort, last = false, maxLength =
 
   const before = saveHeaders(flow);
   if (port.tunnel) outputTunnel(ctx, port, port.tunnel.datapathPort, last, maxLength);
-  else {
+  else if (port.type !== 'patch') {
     commit(ctx);
-    truncate(ctx, maxLength);
     const tunnelPort = terminateTunnel(ctx, port);
     if (tunnelPort >= 0) ctx.actions.push({ type: 'tnl_pop', port: tunnelPort });
     else ctx.actions.push({ type: 'output', port: port.datapathPort });
@@ -57,29 +53,22 @@ function outputTunnel(ctx: Context, port: SwitchPort, datapathPort: number, last
   prepareTunnel(ctx, port);
   if (remoteAddress(ctx.flow) === ctx.arrivedAt) {
     // Open vSwitch leaves the metadata as the port has set them here, and what follows may see them.
-    ctx.reporter?.report('Not tunneling to our own address');
+    ctx.reporter?.report('Not tunneling to our own address', 'warning');
     return;
   }
   count(ctx, 'sent', port);
   if (ctx.world.nativeTunnels) {
     ctx.reporter?.report('output to native tunnel');
     commit(ctx);
-    truncate(ctx, maxLength);
-    nativeTunnelOutput(ctx, port, last);
+    nativeTunnelOutput(ctx, port, last, maxLength !== 0);
   } else {
     ctx.reporter?.report('output to kernel tunnel');
     commitTunnel(ctx);
     ctx.flow.set(tunnel, 12);
     commit(ctx);
-    truncate(ctx, maxLength);
     ctx.actions.push({ type: 'output', port: datapathPort });
   }
   ctx.flow.set(tunnel, 12);
-}
-
-/** The next output sends no more than so many bytes. */
-function truncate(ctx: Context, maxLength: number): void {
-  if (maxLength !== 0) ctx.actions.push({ type: 'trunc', maxLength });
 }
 
 function count(ctx: Context, type: 'sent' | 'received', port: SwitchPort): void {
@@ -112,26 +101,25 @@ function findPeer(ctx: Context, name: string): SwitchPort | undefined {
  */
 export function enterBridge(ctx: Context, port: SwitchPort, last: boolean): void {
   // Patch ports may lead in circles, and bridges that flood multiply: `lookupTable` sets the limits.
-  const { bridge, flow, inPort, mirrors, table } = ctx;
+  const { bridge, flow, mirrors } = ctx;
   const tunnelWildcards = ctx.wildcards.slice(12, 30);
-  ctx.reporter?.enter(`bridge("${port.bridge.name}")`);
+  ctx.reporter?.enter('bridge', `bridge("${port.bridge.name}")`);
   ctx.flow = flow.slice();
   ctx.flow.fill(0, 12, 30);
+  clearConntrack(ctx.flow);
   ctx.flow.fill(0, 84, 102);
   setField(ctx.flow, 'ofInPort', port.ofPort);
   ctx.wildcards.fill(0, 12, 30);
+  if (port.bridge !== bridge) ctx.mirrors = 0;
   ctx.bridge = port.bridge;
-  ctx.inPort = port;
-  ctx.mirrors = 0;
-  resumeAt(ctx, port, last);
+  lookupTable(ctx, 0, port.ofPort, last, cloneActions);
+  finishFreezing(ctx);
   // Errors in the other bridge, and its `exit`, concern only what that bridge does.
   ctx.error = undefined;
   ctx.exit = false;
-  ctx.mirrors = mirrors;
-  ctx.table = table;
-  ctx.inPort = inPort;
+  if (port.bridge !== bridge) ctx.mirrors = mirrors;
   ctx.bridge = bridge;
   ctx.flow = flow;
-  for (let word = 12; word < 30; word++) ctx.wildcards[word] |= tunnelWildcards[word - 12];
+  ctx.wildcards.set(tunnelWildcards, 12);
   ctx.reporter?.leave();
 }

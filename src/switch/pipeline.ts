@@ -3,58 +3,63 @@
  * with table 0; what the rule that matches says is done in `openflow-actions.ts`. A packet that no rule matches is dropped.
  */
 import { getField, setField } from '../flow/fields.js';
+import { MOST_ACTION_BYTES, netlinkLength } from '../action/netlink-length.js';
 import { formatMatch } from '../openflow/match-format.js';
 import type { OpenFlowRule } from '../openflow/table.js';
+import type { OpenFlowAction } from '../openflow/types.js';
 import { MAX_DEPTH, MAX_RESUBMITS, type Context } from './context.js';
-import { mirrorPacket } from './mirror.js';
-import type { SwitchPort } from './model.js';
 import { executeActions } from './openflow-actions.js';
 
-/** A packet has come in on `ctx.inPort`. `last`: nothing is done with the packet when the tables are done. */
-export function runTables(ctx: Context, last: boolean): void {
-  if (ctx.inPort) mirrorPacket(ctx, ctx.inPort, 'source');
-  matchTable(ctx, 0, undefined, last);
-}
+/** What does the actions of a rule: `executeActions`, or `cloneActions`. */
+type Execute = (ctx: Context, actions: readonly OpenFlowAction[], last: boolean) => void;
 
-/** The packet goes on into the bridge of `port`, as one that came in there: this counts as a look-up that an action asks for. */
-export function resumeAt(ctx: Context, port: SwitchPort, last: boolean): void {
-  mirrorPacket(ctx, port, 'source');
-  lookupTable(ctx, 0, undefined, last);
-}
-
-/** A look-up that an action asks for: they may neither nest too deeply nor be too many. Parameters as of `matchTable`. */
-export function lookupTable(ctx: Context, table: number, inPort: number | undefined, last: boolean): void {
+/** Whether the limits allow to go on to another table or group; if not, says so. */
+export function mayGoOn(ctx: Context): boolean {
   if (ctx.depth >= MAX_DEPTH) {
-    ctx.error = `over max translation depth ${MAX_DEPTH}`;
-    return;
-  }
-  if (ctx.resubmits >= MAX_RESUBMITS) {
-    ctx.error = `over ${MAX_RESUBMITS} resubmit actions`;
-    return;
-  }
-  ctx.resubmits++;
-  ctx.depth++;
-  matchTable(ctx, table, inPort, last);
-  ctx.depth--;
+    ctx.reporter?.report(`over max translation depth ${MAX_DEPTH}`, 'error');
+    ctx.error = 'Recursion too deep';
+  } else if (ctx.resubmits >= MAX_RESUBMITS) {
+    ctx.reporter?.report(`over ${MAX_RESUBMITS} resubmit actions`, 'error');
+    ctx.error = 'Too many resubmits';
+  } else if (ctx.actions.length > MOST_ACTION_BYTES / 1024 && netlinkLength(ctx.actions) > 0xffff) {
+    ctx.reporter?.report('resubmits yielded over 64 kB of actions', 'error');
+    ctx.exit = true;
+  } else return true;
+  return false;
 }
 
 /**
- * Looks up the packet in a table, as if it had come in on the port `inPort` (an OpenFlow number; undefined: where it did), and does what
- * the rule says.
+ * Looks up the packet in a table, as if it had come in on the port `inPort` (an OpenFlow number), and does what the rule says. `last`:
+ * nothing is done with the packet afterwards.
  */
-function matchTable(ctx: Context, table: number, inPort: number | undefined, last: boolean): void {
-  const { bridge, flow, reporter } = ctx;
+export function lookupTable(ctx: Context, table: number, inPort: number, last: boolean, execute: Execute = executeActions): void {
+  if (!mayGoOn(ctx)) return;
+  const { table: outerTable, cookie, rule: outerRule } = ctx;
+  ctx.table = table;
+  const rule = findRule(ctx, inPort);
+  const deepens = table <= outerTable ? 1 : 0;
+  ctx.resubmits++;
+  ctx.depth += deepens;
+  execute(ctx, rule?.actions ?? [], last);
+  ctx.depth -= deepens;
+  ctx.reporter?.leave();
+  ctx.cookie = cookie;
+  ctx.rule = outerRule;
+  ctx.table = outerTable;
+}
+
+/** Finds the rule of `ctx.table` and makes it the one that is executed; in a trace, what follows is within it. */
+export function findRule(ctx: Context, inPort: number): OpenFlowRule | undefined {
+  const { bridge, flow, table } = ctx;
   const before = getField(flow, 'ofInPort');
-  if (inPort !== undefined) setField(flow, 'ofInPort', inPort);
+  setField(flow, 'ofInPort', inPort);
   const rule = bridge.tables.lookup(table, flow, ctx.wildcards);
   setField(flow, 'ofInPort', before);
-  reporter?.table(table, rule && describeRule(rule));
-  if (!rule) return;
-  ctx.effects?.push({ type: 'rule', tables: bridge.tables, rule });
-  const { table: outerTable } = ctx;
-  ctx.table = table;
-  executeActions(ctx, rule.actions, last);
-  ctx.table = outerTable;
+  ctx.reporter?.enter('table', `${String(table).padStart(2)}. ${rule ? describeRule(rule) : 'No match.'}`);
+  if (rule) ctx.effects?.push({ type: 'rule', tables: bridge.tables, rule });
+  ctx.cookie = rule?.cookie ?? 0n;
+  ctx.rule = rule;
+  return rule;
 }
 
 /** What a trace says of a rule: its match, priority and cookie. */

@@ -4,72 +4,118 @@
  */
 import type { Action } from '../action/types.js';
 import { FLOW_WORDS, FRAG_LATER, KEY_WORDS, TunnelFlags, VLAN_PRESENT, getField, setExact, setField, type FlowWords } from '../flow/fields.js';
-import { flowFromKey, type Context, type Effect, type Reporter, type World } from './context.js';
-import { isMirrorOutput, type SwitchPort } from './model.js';
+import { flowFromKey, inputPort, type Context, type Effect, type Reporter, type TranslationError, type World } from './context.js';
+import { finishFreezing, thaw } from './freeze.js';
+import { mirrorPacket } from './mirror.js';
+import { isMirrorOutput, type Bridge, type SwitchPort } from './model.js';
 import { remoteAddress, tunnelAddress } from './native-tunnel.js';
-import { runTables } from './pipeline.js';
+import { executeActions } from './openflow-actions.js';
+import { findRule } from './pipeline.js';
 
 export interface Translation {
   readonly actions: Action[];
-  /** `KEY_WORDS` words. */
+  /** `KEY_WORDS` words: the mask of the megaflow. */
   readonly mask: FlowWords;
   readonly effects: Effect[];
+  /** Recirculation ids that the actions refer to: the caller gives them back when it needs the actions no longer. */
+  readonly recirculations: readonly number[];
   /** Why nothing but a drop came of it. */
-  readonly error: string | undefined;
-  /** The flow at the end. */
+  readonly error: TranslationError | undefined;
+  /** The flow at the end, `FLOW_WORDS` words. */
   readonly flow: FlowWords;
+  /** What was looked at, `FLOW_WORDS` words: as `mask`, but for what the datapath adds to it. */
+  readonly wildcards: FlowWords;
 }
 
 export interface TranslateOptions {
   /** Whether tables learn from the packet. */
   sideEffects: boolean;
+  /** `flow`: nothing comes of it, of `packet` it is reported what tables would learn. Default: what is traced is done. */
+  traceOf?: 'flow' | 'packet';
   depth?: number;
   reporter?: Reporter;
 }
 
+/** Where a packet came in: a port, or a number that no port of the bridge has. */
+export interface Origin {
+  readonly bridge: Bridge;
+  readonly ofPort: number;
+}
+
 const CE = 3;
 
-/** Translates a packet with this key (and no other: the mask says which ones it speaks for) that came in on `port`. */
-export function translate(world: World, port: SwitchPort, key: FlowWords, options: TranslateOptions): Translation {
+/** Translates a packet with this key (and no other: the mask says which ones it speaks for) that came in there. */
+export function translate(world: World, origin: Origin, key: FlowWords, options: TranslateOptions): Translation {
   const flow = flowFromKey(key);
   const wildcards = new Int32Array(FLOW_WORDS);
-  const tunnelled = hasTunnel(flow);
-  setField(flow, 'ofInPort', port.ofPort);
+  setField(flow, 'ofInPort', origin.ofPort);
   const base = flow.slice();
   // The datapath sends no tunnel metadata unless it is told to.
   base.fill(0, 12, 30);
+  const port = origin.bridge.byOfPort.get(origin.ofPort);
+  const effects: Effect[] = [];
   const ctx: Context = {
     world,
-    bridge: port.bridge,
+    bridge: origin.bridge,
     flow,
     base,
     wildcards,
     actions: [],
-    inPort: port,
+    origin: port?.type === 'patch' ? undefined : port,
     arrivedAt: remoteAddress(flow),
     sideEffects: options.sideEffects,
-    effects: [],
+    imagined: options.traceOf === 'packet',
+    effects: options.traceOf ? undefined : effects,
     depth: options.depth ?? 0,
     resubmits: 0,
     table: 0,
+    cookie: 0xffff_ffff_ffff_ffffn,
+    rule: undefined,
     exit: false,
     mirrors: 0,
     error: undefined,
+    freeze: undefined,
+    frozenActions: [],
+    recirculations: [],
     reporter: options.reporter,
   };
-  const effects = ctx.effects!;
-  effects.push({ type: 'received', port });
   lookAlways(flow, wildcards);
-  if (tunnelled) lookAtTunnel(flow, wildcards);
-  options.reporter?.enter(`bridge("${port.bridge.name}")`);
-  if (isMirrorOutput(port.bridge, port)) {
-    options.reporter?.report(`dropping packet received on port ${port.name}, which is reserved exclusively for mirroring`);
-  } else if (!tunnelled || takeCongestion(ctx)) runTables(ctx, true);
-  options.reporter?.leave();
+  if (hasTunnel(flow)) lookAtTunnel(flow, wildcards);
+  ctx.reporter?.enter('bridge', `bridge("${origin.bridge.name}")`);
+  run(ctx, port);
+  ctx.reporter?.leave();
   if (ctx.error !== undefined) ctx.actions.length = 0;
   unwrapLastClone(ctx.actions);
-  finishMask(key, wildcards);
-  return { actions: ctx.actions, mask: wildcards.slice(0, KEY_WORDS), effects, error: ctx.error, flow: ctx.flow };
+  if (ctx.error === undefined) finishWildcards(flow, key, wildcards);
+  const mask = wildcards.slice(0, KEY_WORDS);
+  if (ctx.error !== undefined) finishWildcards(flow, key, mask);
+  closeVlan(key, mask);
+  return { actions: ctx.actions, mask, effects, recirculations: ctx.recirculations, error: ctx.error, flow: ctx.flow, wildcards };
+}
+
+/** From the first table, or from where the translation stopped, to the end. */
+function run(ctx: Context, port: SwitchPort | undefined): void {
+  const { flow, reporter, world } = ctx;
+  const id = getField(flow, 'recircId');
+  const frozen = id === 0 ? undefined : world.recirculations.find(id);
+  if (id !== 0 && !frozen) {
+    reporter?.report(`Recirculation context not found for ID ${id.toString(16)}`, 'error');
+    ctx.error = 'No recirculation context';
+    return;
+  }
+  let actions = frozen && thaw(ctx, frozen);
+  if (ctx.error !== undefined) return;
+  const isLookup = !actions?.length;
+  if (isLookup) actions = findRule(ctx, getField(flow, 'ofInPort'))?.actions ?? [];
+  if (!frozen && port) ctx.effects?.push({ type: 'received', port });
+  if (port && isMirrorOutput(port.bridge, port)) {
+    reporter?.report(`dropping packet received on port ${port.name}, which is reserved exclusively for mirroring`, 'error');
+  } else if (!hasTunnel(flow) || takeCongestion(flow)) {
+    mirrorPacket(ctx, inputPort(ctx), 'source');
+    executeActions(ctx, actions!, true);
+    if (ctx.error === undefined) finishFreezing(ctx);
+  }
+  if (isLookup) reporter?.leave();
 }
 
 function hasTunnel(flow: FlowWords): boolean {
@@ -101,13 +147,10 @@ function lookAtTunnel(flow: FlowWords, wildcards: FlowWords): void {
 }
 
 /** Congestion seen outside is carried inside (RFC 6040); false: the packet cannot say so and is dropped. */
-function takeCongestion({ flow, reporter }: Context): boolean {
+function takeCongestion(flow: FlowWords): boolean {
   if (!isIp(flow) || (getField(flow, 'tunTos') & CE) !== CE) return true;
   const tos = getField(flow, 'ipTos');
-  if ((tos & CE) === 0) {
-    reporter?.report('dropping tunnel packet marked ECN CE but is not ECN capable');
-    return false;
-  }
+  if ((tos & CE) === 0) return false;
   setField(flow, 'ipTos', tos | CE);
   return true;
 }
@@ -124,24 +167,30 @@ export function hasPartialTag(key: FlowWords): boolean {
   return (type === 0x8100 || type === 0x88a8) && (getField(key, 'vlanTci') & VLAN_PRESENT) === 0;
 }
 
-/** Clears what the packet does not have, and completes what the datapath always matches. */
-function finishMask(key: FlowWords, mask: FlowWords): void {
+/** Clears what the packet does not have; `flow` is the packet at the end, `key` what it was. */
+function finishWildcards(flow: FlowWords, key: FlowWords, mask: FlowWords): void {
+  // Registers are of no concern to the datapath.
+  mask.fill(0, KEY_WORDS);
   if (getField(key, 'packetType') !== 0) {
     setField(mask, 'ethDst', 0);
     setField(mask, 'ethSrc', 0);
   }
-  const type = getField(key, 'ethType');
-  const protocol = getField(key, 'ipProto');
+  const type = getField(flow, 'ethType');
+  const protocol = getField(flow, 'ipProto');
   if ((type === 0x0800 && protocol === 1) || (type === 0x86dd && protocol === 58)) mask[7] &= 0xff00_ff00;
-  if (getField(key, 'ipFrag') & FRAG_LATER) mask[7] = 0;
+  if (getField(flow, 'ipFrag') & FRAG_LATER) mask[7] = 0;
   if (getField(key, 'vlanTpid') === 0 && !hasPartialTag(key)) {
     setField(mask, 'vlanTpid', 0);
     setField(mask, 'vlanTci', 0);
   } else if (getField(mask, 'vlanTci') !== 0) setField(mask, 'vlanTci', getField(mask, 'vlanTci') | VLAN_PRESENT);
   if (getField(key, 'innerVlanTpid') === 0) mask[48] = 0;
   else if (getField(mask, 'innerVlanTci') !== 0) setField(mask, 'innerVlanTci', getField(mask, 'innerVlanTci') | VLAN_PRESENT);
-  if (type !== 0x8847 && type !== 0x8848) mask.fill(0, 49, 52);
+  const keyType = getField(key, 'ethType');
+  if (keyType !== 0x8847 && keyType !== 0x8848) mask.fill(0, 49, 52);
   if (!hasTunnel(key)) mask.fill(0, 12, 30);
-  // The VLAN cannot be left open in a datapath flow.
+}
+
+/** The VLAN cannot be left open in a datapath flow. */
+function closeVlan(key: FlowWords, mask: FlowWords): void {
   if (getField(mask, 'vlanTci') === 0) setField(mask, 'vlanTci', getField(key, 'vlanTci') === 0 ? 0xffff : 0x0fff | VLAN_PRESENT);
 }
