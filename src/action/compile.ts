@@ -5,7 +5,8 @@
  *
  * Two things are decided here so that execution need not look. A frame handed to a port is borrowed, not copied, until the
  * port's queue is flushed; so where a packet is changed after it was output, `flush` stands between. And `trunc` is folded
- * into the next action that heeds it.
+ * into the next action that heeds it: an output, tnl_push, tnl_pop or userspace; a clone takes it along; check_pkt_len
+ * measures with it; sample and recirc pass it by, and their packets are whole (all observed with 3.1.0).
  */
 import { MegaflowError } from '../util/errors.js';
 import { createPushTemplate, type PushTemplate } from './push.js';
@@ -37,7 +38,7 @@ export const Op = {
   hash: 11,
   /** userspace action, most bytes (0: all) */
   userspace: 12,
-  /** size, words of the program for longer packets, words of the other; both follow and work on copies */
+  /** size, length that packets will be cut to (0: none), words of the program for longer packets, words of the other; both follow and work on copies */
   checkLength: 13,
   /** all queues that hold the packet are flushed */
   flush: 14,
@@ -45,7 +46,7 @@ export const Op = {
   cut: 15,
   /** the packet is dropped for this reason */
   drop: 16,
-  /** like pop and recirculate, on copies: something follows */
+  /** like pop and recirculate, on copies: something follows; popCopy: port, most bytes (0: all) */
   popCopy: 17,
   recirculateCopy: 18,
 } as const;
@@ -56,6 +57,12 @@ export interface Program {
   readonly setters: readonly SetFields[];
   readonly userspace: readonly (Action & { type: 'userspace' })[];
 }
+
+/** Least length that `trunc` leaves: an Ethernet header. */
+const LEAST_CUT = 14;
+/** Frames are shorter. */
+const MOST_CUT = 0xffff;
+const TAG_BYTES = 4;
 
 /** Deepest nesting of clone, sample and check_pkt_len. */
 export const MAX_NESTING = 16;
@@ -79,9 +86,9 @@ export function compileActions(actions: readonly Action[], setter: Setter): Prog
       lent = false;
     };
     /** A program inside another: its length goes before it. */
-    const nested = (inner: readonly Action[], at: number): void => {
+    const nested = (inner: readonly Action[], at: number, innerCut = 0): void => {
       const start = code.length;
-      compileList(inner, depth + 1, cut);
+      compileList(inner, depth + 1, innerCut);
       code[at] = code.length - start;
     };
     list.forEach((action, index) => {
@@ -98,7 +105,8 @@ export function compileActions(actions: readonly Action[], setter: Setter): Prog
           break;
         case 'clone': {
           code.push(Op.clone, 0);
-          nested(action.actions, code.length - 1);
+          nested(action.actions, code.length - 1, cut);
+          cut = 0;
           break;
         }
         case 'sample': {
@@ -107,7 +115,7 @@ export function compileActions(actions: readonly Action[], setter: Setter): Prog
           break;
         }
         case 'check_pkt_len': {
-          code.push(Op.checkLength, action.size, 0, 0);
+          code.push(Op.checkLength, action.size, cut, 0, 0);
           const at = code.length;
           nested(action.greater, at - 2);
           nested(action.lessEqual, at - 1);
@@ -120,14 +128,16 @@ export function compileActions(actions: readonly Action[], setter: Setter): Prog
           code.push(Op.push, templates.push(createPushTemplate(action.header)) - 1, action.outPort);
           break;
         case 'tnl_pop':
-        case 'recirc': {
           settle();
-          if (cut !== 0) code.push(Op.cut, cut);
+          if (last && cut !== 0) code.push(Op.cut, cut);
+          if (last) code.push(Op.pop, action.port);
+          else code.push(Op.popCopy, action.port, cut);
           cut = 0;
-          if (action.type === 'tnl_pop') code.push(last ? Op.pop : Op.popCopy, action.port);
-          else code.push(last ? Op.recirculate : Op.recirculateCopy, action.id);
           break;
-        }
+        case 'recirc':
+          settle();
+          code.push(last ? Op.recirculate : Op.recirculateCopy, action.id);
+          break;
         case 'set':
           settle();
           code.push(Op.set, setters.push(setter.createSet(action.attribute, action.fields)) - 1);
@@ -135,16 +145,19 @@ export function compileActions(actions: readonly Action[], setter: Setter): Prog
         case 'push_vlan':
           settle();
           code.push(Op.pushVlan, action.tpid, action.tci);
+          // What is to be cut is a number of bytes at the end, so the tag adds to what is left.
+          if (cut !== 0) cut += TAG_BYTES;
           break;
         case 'pop_vlan':
           settle();
           code.push(Op.popVlan);
+          if (cut !== 0) cut = Math.max(LEAST_CUT, cut - TAG_BYTES);
           break;
         case 'hash':
           code.push(Op.hash, action.algorithm === 'sym_l4' ? 1 : 0, action.basis);
           break;
         case 'trunc':
-          cut = action.maxLength;
+          cut = Math.min(Math.max(action.maxLength, LEAST_CUT), MOST_CUT);
           break;
         case 'userspace':
           code.push(Op.userspace, userspace.push(action) - 1, cut);

@@ -55,7 +55,7 @@ export function createExecutor(pool: PacketPool, setter: Setter, host: ExecutorH
     return lists[level++];
   }
 
-  /** Copies the packets that `wanted` chooses (all without it) and runs the program from `at` to `end` over the copies. */
+  /** Copies the packets and runs the program from `at` to `end` over the copies. */
   function runOnCopies(program: Program, at: number, end: number, list: Int32Array, count: number): void {
     const copies = nextList();
     let copied = 0;
@@ -95,18 +95,11 @@ export function createExecutor(pool: PacketPool, setter: Setter, host: ExecutorH
     level--;
   }
 
-  /** Frame length without Ethernet padding, as `check_pkt_len` takes it. */
-  function lengthWithoutPadding(packet: number): number {
-    const start = offset[packet];
-    let at = start + 12;
-    const end = start + length[packet];
-    while (end - at >= 6 && (view.getUint16(at) === 0x8100 || view.getUint16(at) === 0x88a8)) at += 4;
-    const type = view.getUint16(at);
-    const l3 = at + 2;
-    let size = -1;
-    if (type === 0x0800 && end - l3 >= 20) size = view.getUint16(l3 + 2);
-    else if (type === 0x86dd && end - l3 >= 40) size = 40 + view.getUint16(l3 + 4);
-    return size < 0 || size > end - l3 ? length[packet] : l3 + size - start;
+  /** What `check_pkt_len` measures: the length to be sent, with `most` bytes left by a `trunc` (0: all), less the padding. */
+  function checkedLength(packet: number, most: number): number {
+    const size = length[packet];
+    const padding = offset[packet] + size - setter.networkEnd(packet);
+    return (most !== 0 && most < size ? most : size) - padding;
   }
 
   /** The symmetric hash of layer 4: the same for both directions of a conversation. */
@@ -169,12 +162,13 @@ export function createExecutor(pool: PacketPool, setter: Setter, host: ExecutorH
             const copy = host.copy(list[index]);
             if (copy < 0) continue;
             if (code[at] === Op.recirculateCopy) recircId[copy] = code[at + 1];
+            else if (code[at + 2] !== 0) cut(copy, code[at + 2]);
             copies[copied++] = copy;
           }
           if (code[at] === Op.popCopy) copied = pop(copies, copied, code[at + 1], drops);
           if (copied !== 0) host.recirculate(copies, copied);
           level--;
-          at += 2;
+          at += code[at] === Op.popCopy ? 3 : 2;
           break;
         }
         case Op.clone:
@@ -197,14 +191,14 @@ export function createExecutor(pool: PacketPool, setter: Setter, host: ExecutorH
           let longerCount = 0;
           let otherCount = 0;
           for (let index = 0; index < count; index++) {
-            if (lengthWithoutPadding(list[index]) > code[at + 1]) longer[longerCount++] = list[index];
+            if (checkedLength(list[index], code[at + 2]) > code[at + 1]) longer[longerCount++] = list[index];
             else others[otherCount++] = list[index];
           }
-          const middle = at + 4 + code[at + 2];
-          if (longerCount !== 0) runOnCopies(program, at + 4, middle, longer, longerCount);
-          if (otherCount !== 0) runOnCopies(program, middle, middle + code[at + 3], others, otherCount);
+          const middle = at + 5 + code[at + 3];
+          if (longerCount !== 0) runOnCopies(program, at + 5, middle, longer, longerCount);
+          if (otherCount !== 0) runOnCopies(program, middle, middle + code[at + 4], others, otherCount);
           level -= 2;
-          at = middle + code[at + 3];
+          at = middle + code[at + 4];
           break;
         }
         case Op.set: {
