@@ -96,6 +96,8 @@ export class VSwitch {
   readonly #events = new Events<SwitchEvents>();
   readonly #world: World;
   readonly #recirculations: Recirculations;
+  /** Of packets for which no flow has been installed. */
+  readonly #looseRecirculations = new Set<readonly number[]>();
   readonly #revalidator: Revalidator;
   readonly #dropRates: DropRates;
   #seenNeighbours = 0;
@@ -635,23 +637,18 @@ export class VSwitch {
     applyEffects(this.#world, translation.effects, 1, packet.length);
     this.#noteChanges();
     const { mask, actions } = translation;
-    let isKept = false;
-    const upcall: Upcall = {
+    const { recirculations } = translation;
+    // Packets that go round find their state for a while, whether there is a flow or not.
+    if (recirculations.length !== 0) this.#looseRecirculations.add(recirculations);
+    return {
       mask,
       actions,
       installed: (flow) => {
-        isKept = true;
+        this.#looseRecirculations.delete(recirculations);
         this.#revalidator.track(flow, sequence, translation);
         this.#events.emit('flow-installed', () => ({ flow, key, mask, actions: this.datapath.flowActionsText(flow) }));
       },
     };
-    // Packets that go round find their state for a while, whether there is a flow or not.
-    if (translation.recirculations.length !== 0) {
-      this.clock.soon(() => {
-        if (!isKept) this.#recirculations.release(translation.recirculations);
-      });
-    }
-    return upcall;
   }
 
   /** The port that a packet with this key came in on. */
@@ -812,6 +809,8 @@ export class VSwitch {
       if (bridge.tables.expire(this.clock.now()).length !== 0) this.#changed = true;
     }
     this.neighbours.sweep();
+    for (const ids of this.#looseRecirculations) this.#recirculations.release(ids);
+    this.#looseRecirculations.clear();
     this.#recirculations.sweep();
   }
 
