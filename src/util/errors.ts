@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'out-of-range'
   | 'flow-limit'
   | 'closed'
+  | 'busy'
   | 'command-failed'
   | 'io-failed';
 
