@@ -6,3 +6,5 @@ export { openUdpPort, type UdpPort, type UdpPortOptions } from './udp-port.js';
 export { openPcapPort, type PcapPort, type PcapPortOptions } from './pcap-port.js';
 export { openRecorder, recordPort, type Recorder, type RecorderOptions, type RecordPortOptions } from './recorder.js';
 export { openVxlanSocket, type VxlanSocket, type VxlanSocketOptions } from './vxlan-socket.js';
+export { openControlSocket, type ControlSocket, type ControlSocketOptions } from './control-socket.js';
+export { openQemuPort, type QemuPort, type QemuPortOptions } from './qemu-port.js';
