@@ -11,6 +11,8 @@ const LEAP_MS = 1000;
 
 /** Bytes that the recorder's devices send at most, as their MTU is. */
 const MTU = 1500;
+/** A datapath takes in frames of any length; that many slots are enough for one frame at a time. */
+const POOL = { slots: 256, frameBytes: 65_535 };
 
 /**
  * @param {any} scenario
@@ -31,25 +33,28 @@ export function replayScenario(scenario, options = {}) {
     return created.port;
   };
   /**
-   * The recorder's devices answer ARP requests for their address.
+   * The recorder's devices answer ARP requests for their address, behind a tag too: to where the frame came from, whatever it says.
    * @param {string} name
    * @param {Uint8Array} frame
    */
   const answerArp = (name, frame) => {
     const ip = addresses.get(name);
-    if (!ip || frame.length < 42 || toHex(frame, 12, 22) !== '08060001080006040001' || toHex(frame, 38, 42) !== toHex(ip)) return;
+    const arp = ['8100', '88a8'].includes(toHex(frame, 12, 14)) ? 18 : 14;
+    if (!ip || frame.length < arp + 28 || toHex(frame, arp - 2, arp + 8) !== '08060001080006040001') return;
+    if (toHex(frame, arp + 24, arp + 28) !== toHex(ip)) return;
     const { mac, port } = /** @type {any} */ (devices.get(name));
-    const reply = frame.slice(0, 42);
-    reply.set(frame.subarray(6, 12), 0);
-    reply.set(mac, 6);
-    reply[21] = 2;
-    reply.set(mac, 22);
-    reply.set(ip, 28);
-    reply.set(frame.subarray(22, 32), 32);
-    port.receive(reply);
+    const asker = frame.subarray(6, 12);
+    port.receive(Uint8Array.of(...asker, ...mac, ...fromHex('08060001080006040002'), ...mac, ...ip, ...asker, ...frame.subarray(arp + 14, arp + 18)));
   };
 
-  const vswitch = createSwitch(config, { lookupOrder: 'open-vswitch', ...options, clock, systemRoutes: false, port: (name) => (isTunnelOrPatch(config, name) ? undefined : device(name)) });
+  const vswitch = createSwitch(config, {
+    lookupOrder: 'open-vswitch',
+    poolOptions: POOL,
+    ...options,
+    clock,
+    systemRoutes: false,
+    port: (name) => (isTunnelOrPatch(config, name) ? undefined : device(name)),
+  });
 
   /** @param {number} ms */
   const leap = (ms) => {

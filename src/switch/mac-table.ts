@@ -5,6 +5,7 @@
 import { formatMac } from '../util/address.js';
 import type { Clock } from '../util/clock.js';
 import { MegaflowError } from '../util/errors.js';
+import { PortUsage } from './port-usage.js';
 
 export interface MacEntry<P> {
   readonly mac: number;
@@ -36,12 +37,13 @@ export class MacTable<P> {
 
   readonly #clock: Clock;
   #agingSeconds = DEFAULT_AGING_SECONDS;
+  #staticCount = 0;
   #size = DEFAULT_MAC_TABLE_SIZE;
   #floodVlans: ReadonlySet<number> = new Set();
   // Maps keep the order of insertion: taken out and put back on use, they are lists with the least recently used first.
   readonly #byVlan = new Map<number, Map<number, MacEntry<P>>>();
   readonly #used = new Set<MacEntry<P>>();
-  readonly #byPort = new Map<P, Set<MacEntry<P>>>();
+  readonly #usage = new PortUsage<P, MacEntry<P>>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -51,11 +53,9 @@ export class MacTable<P> {
     return this.#used.size;
   }
 
-  /** Entries that people have made: they stay as they are. */
+  /** Static entries as 3.1 counts them: one that is evicted, or whose port leaves, stays counted. */
   get staticCount(): number {
-    let count = 0;
-    for (const entry of this.#used) if (entry.expiresSecond === Infinity) count++;
-    return count;
+    return this.#staticCount;
   }
 
   /** Most entries; clamped to 10 … 1000000. What is too much goes with the next `sweep`. */
@@ -120,21 +120,24 @@ export class MacTable<P> {
     }
   }
 
-  /** Adds a static entry, or makes one static; answers the entry that was there. */
+  /** Adds a static entry, or makes one static; answers the entry that `lookup` would have found there. */
   addStatic(mac: number, vlan: number, port: P): { port: P; isStatic: boolean } | undefined {
     const found = this.#byVlan.get(vlan)?.get(mac);
-    const before = found && { port: found.port, isStatic: found.expiresSecond === Infinity };
+    const isStatic = found?.expiresSecond === Infinity;
+    const before = this.lookup(mac, vlan) && { port: found!.port, isStatic };
     const entry = found ?? this.#insert(mac, vlan, port);
+    if (!found || !isStatic || found.port !== port) this.changed = true;
+    if (!isStatic) this.#staticCount++;
     if (entry.port !== port) this.#setPort(entry, port);
     entry.expiresSecond = Infinity;
-    if (!before || !before.isStatic || before.port !== port) this.changed = true;
     return before;
   }
 
-  /** Removes a static entry; false when there is none. */
+  /** Removes a static entry; false when `lookup` finds none. */
   removeStatic(mac: number, vlan: number): boolean {
-    const entry = this.#byVlan.get(vlan)?.get(mac);
+    const entry = this.lookup(mac, vlan);
     if (entry?.expiresSecond !== Infinity) return false;
+    this.#staticCount--;
     this.#remove(entry);
     return true;
   }
@@ -146,7 +149,7 @@ export class MacTable<P> {
 
   /** Removes the entries of a port that leaves. */
   removePort(port: P): void {
-    for (const entry of this.#byPort.get(port) ?? []) this.#remove(entry);
+    for (const entry of this.#usage.entries(port)) this.#remove(entry);
   }
 
   /** Removes what has aged, and what is beyond the size. To be called now and then. */
@@ -181,45 +184,33 @@ export class MacTable<P> {
     if (!byMac) this.#byVlan.set(vlan, (byMac = new Map()));
     byMac.set(mac, entry);
     this.#used.add(entry);
-    this.#addToPort(entry);
+    this.#usage.add(port, entry);
     return entry;
-  }
-
-  #addToPort(entry: MacEntry<P>): void {
-    const entries = this.#byPort.get(entry.port);
-    if (entries) entries.add(entry);
-    else this.#byPort.set(entry.port, new Set([entry]));
   }
 
   #touch(entry: MacEntry<P>): void {
     this.#used.delete(entry);
     this.#used.add(entry);
-    const entries = this.#byPort.get(entry.port);
-    entries?.delete(entry);
-    entries?.add(entry);
+    this.#usage.touch(entry.port, entry);
     if (entry.expiresSecond !== Infinity) entry.expiresSecond = this.#second() + this.#agingSeconds;
   }
 
   #setPort(entry: MacEntry<P>, port: P): void {
-    this.#byPort.get(entry.port)?.delete(entry);
+    this.#usage.remove(entry.port, entry);
     entry.port = port;
-    this.#addToPort(entry);
+    this.#usage.add(port, entry);
   }
 
   #remove(entry: MacEntry<P>): void {
     this.#byVlan.get(entry.vlan)?.delete(entry.mac);
     this.#used.delete(entry);
-    const entries = this.#byPort.get(entry.port);
-    entries?.delete(entry);
-    if (entries?.size === 0) this.#byPort.delete(entry.port);
+    this.#usage.remove(entry.port, entry);
     this.changed = true;
   }
 
   /** The least recently used entry of the port that has most: one port cannot push the others out. */
   #evict(): void {
-    let most: Set<MacEntry<P>> | undefined;
-    for (const entries of this.#byPort.values()) if (!most || entries.size > most.size) most = entries;
-    for (const entry of most ?? []) {
+    for (const entry of this.#usage.most()) {
       this.#remove(entry);
       this.statistics.evicted++;
       return;

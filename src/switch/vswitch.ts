@@ -101,6 +101,7 @@ export class VSwitch {
   readonly #revalidator: Revalidator;
   readonly #dropRates: DropRates;
   #seenNeighbours = 0;
+  #seenRoutes = 0;
   /** Of the rules of all bridges, as of the last sweep that translated again. */
   #seenRules = 0;
   #changed = false;
@@ -479,7 +480,7 @@ export class VSwitch {
     const { bytes, length } = parsePrefix(prefix);
     this.router.add({ prefix: bytes, prefixLength: length, device, gateway: gateway === undefined ? undefined : parseIp(gateway), mark });
     this.#rebuildListeners();
-    this.#invalidate();
+    this.#noteChanges();
   }
 
   /** Removes a route that was added; false when there was none. */
@@ -487,7 +488,7 @@ export class VSwitch {
     const { bytes, length } = parsePrefix(prefix);
     const removed = this.router.remove(bytes, length, mark);
     this.#rebuildListeners();
-    if (removed) this.#invalidate();
+    this.#noteChanges();
     return removed;
   }
 
@@ -715,6 +716,7 @@ export class VSwitch {
 
   #tablesChanged(): boolean {
     if (this.#changed || this.neighbours.sequence !== this.#seenNeighbours || this.#rulesSequence() !== this.#seenRules) return true;
+    if (this.router.sequence !== this.#seenRoutes) return true;
     for (const bridge of this.#bridges.values()) if (bridge.macTable.changed) return true;
     return false;
   }
@@ -828,6 +830,7 @@ export class VSwitch {
     if (!this.#tablesChanged()) return;
     this.#changed = false;
     this.#seenNeighbours = this.neighbours.sequence;
+    this.#seenRoutes = this.router.sequence;
     this.#seenRules = this.#rulesSequence();
     for (const bridge of this.#bridges.values()) bridge.macTable.changed = false;
     this.#revalidator.invalidate();
