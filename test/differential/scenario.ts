@@ -41,6 +41,8 @@ export interface BridgeConfig {
   ports: PortConfig[];
   /** Flows in `ovs-ofctl` syntax; absent: one flow, NORMAL. */
   openflow?: string[];
+  /** Groups in the syntax of `ovs-ofctl add-group`. */
+  groups?: string[];
   otherConfig?: Record<string, string>;
   floodVlans?: number[];
   mirrors?: MirrorConfig[];
