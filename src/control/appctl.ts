@@ -1,6 +1,6 @@
 /**
  * The commands of `ovs-appctl` over a switch: what they print, in the very form (ovs-vswitchd(8), "RUNTIME MANAGEMENT COMMANDS"). Each is a
- * function of its own in the files beside this one; here they are found by name. `ofproto/trace` is in `trace.ts`.
+ * function of its own in the files beside this one; here they are found by name.
  */
 import type { VSwitch } from '../switch/vswitch.js';
 import { fail, type Commands } from './command.js';
@@ -10,6 +10,7 @@ import { dpifCommands } from './dpif.js';
 import { fdbCommands } from './fdb.js';
 import { neighbourCommands } from './neighbours.js';
 import { routeCommands } from './routes.js';
+import { traceCommands } from './trace-command.js';
 import { tunnelCommands } from './tunnels.js';
 
 /** The program whose language this is. */
@@ -30,6 +31,7 @@ const commands: Commands = {
   ...fdbCommands,
   ...neighbourCommands,
   ...routeCommands,
+  ...traceCommands,
   ...tunnelCommands,
   'list-commands': { usage: '', least: 0, most: 0, run: listCommands },
   version: { usage: '', least: 0, most: 0, run: () => `${VERSION}\n` },
