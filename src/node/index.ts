@@ -8,3 +8,4 @@ export { openRecorder, recordPort, type Recorder, type RecorderOptions, type Rec
 export { openVxlanSocket, type VxlanSocket, type VxlanSocketOptions } from './vxlan-socket.js';
 export { openControlSocket, type ControlSocket, type ControlSocketOptions } from './control-socket.js';
 export { openQemuPort, type QemuPort, type QemuPortOptions } from './qemu-port.js';
+export { openMacvtapPort, type MacvtapPortOptions } from './macvtap-port.js';
