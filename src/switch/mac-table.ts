@@ -128,6 +128,7 @@ export class MacTable<P> {
     const entry = found ?? this.#insert(mac, vlan, port);
     if (!found || !isStatic || found.port !== port) this.changed = true;
     if (!isStatic) this.#staticCount++;
+    if (found) this.#touch(found);
     if (entry.port !== port) this.#setPort(entry, port);
     entry.expiresSecond = Infinity;
     return before;
