@@ -462,6 +462,8 @@ function createEngine(
         drops[Reason.userspaceAction] += count;
         return;
       }
+      // The packet is cut for the call alone; what was sent of it before goes whole.
+      if (maxLength !== 0) flush();
       for (let index = 0; index < count; index++) {
         const packet = list[index];
         const whole = length[packet];
