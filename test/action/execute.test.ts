@@ -439,6 +439,23 @@ describe('compiling', () => {
     expect(() => compileActions(parseActions(actions), setter)).toThrow(expect.objectContaining({ code: 'unsupported-action' }));
   });
 
+  it.each<Action>([
+    { type: 'push_eth', src: 1, dst: 2 },
+    { type: 'pop_eth' },
+    { type: 'push_mpls', lse: 1, ethType: 0x8847 },
+    { type: 'pop_mpls', ethType: 0x0800 },
+    { type: 'add_mpls', lse: 1, ethType: 0x8847 },
+    { type: 'push_nsh', header: { flags: 0, ttl: 63, mdtype: 1, np: 3, spi: 1, si: 1, context: [0, 0, 0, 0] } },
+    { type: 'pop_nsh' },
+    { type: 'ct', ct: { commit: true, force: false } },
+    { type: 'dec_ttl', actions: [] },
+  ])('refuses $type', (unsupported) => {
+    const setter = createSetter(new PacketPool({ slots: 64 }));
+    expect(() => compileActions([unsupported], setter)).toThrow(
+      expect.objectContaining({ code: 'unsupported-action', value: unsupported.type }),
+    );
+  });
+
   it('nests as deep as it says', () => {
     const setter = createSetter(new PacketPool({ slots: 64 }));
     const nest = (levels: number): Action[] => (levels === 0 ? [{ type: 'output', port: 1 }] : [{ type: 'clone', actions: nest(levels - 1) }]);

@@ -74,6 +74,8 @@ const cases: Case[] = [
   ['set(ipv4(src=9.8.7.6))', frame(ip(), sctp()), frame(ip({ source: '9.8.7.6' }), sctp())],
   ['set(ipv4(src=9.8.7.6))', frame(ip({ protocol: 47 })), frame(ip({ protocol: 47, source: '9.8.7.6' }))],
   ['set(ipv4(dst=9.8.7.6,ttl=3))', frame(ip({ options: fromHex('01010101') }), tcp()), frame(ip({ options: fromHex('01010101'), destination: '9.8.7.6', ttl: 3 }), tcp())],
+  // ICMPv6 has a checksum with addresses over IPv6 only.
+  ['set(ipv4(src=9.8.7.6))', frame(ip({ protocol: 58 })), frame(ip({ protocol: 58, source: '9.8.7.6' }))],
   ['set(ipv6(src=fd00::1,dst=fd00::2))', frame(ip6(), udp()), frame(ip6({ source: 'fd00::1', destination: 'fd00::2' }), udp())],
   ['set(ipv6(src=fd00::1))', frame(ip6(), tcp()), frame(ip6({ source: 'fd00::1' }), tcp())],
   ['set(ipv6(dst=fd00::2))', frame(ip6(), icmpv6()), frame(ip6({ destination: 'fd00::2' }), icmpv6())],

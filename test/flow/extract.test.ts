@@ -123,6 +123,7 @@ const rows: Row[] = [
   ['SNAP with another OUI', '0008aaaa030000f80800', { ethType: '05ff' }],
   ['LLC that is not SNAP', '00084242030000000800', { ethType: '05ff' }],
   ['SNAP with a type that is a length', '0008aaaa0300000005ff', { ethType: '05ff' }],
+  ['SNAP with a small type', '0008aaaa030000000123', { ethType: '05ff' }],
   ['SNAP behind a tag', '8100a0050028aaaa03000000' + ipv4('0020', '0000', '11', UDP), { ...UDP_FIELDS, vlanTpid: '8100', vlanTci: 'b005' }],
   // VLAN
   ['one tag', '8100200588b5', { vlanTpid: '8100', vlanTci: '3005', ethType: '88b5' }],
