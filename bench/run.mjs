@@ -1,0 +1,169 @@
+// npm run bench [-- --json | --baseline] [--quick]: what each stage of the fast path takes, in nanoseconds of processor time a packet.
+//
+//   --json      one JSON object instead of a table
+//   --baseline  forward, encapsulate and decapsulate beside baseline.c, compiled here by the C compiler, in turn in the same rounds; the
+//               ratios are what carries over to another machine
+//   --quick     fewer packets and rounds
+//
+// Figures are medians over rounds in which the cases take turns, warm; the spread is that of the middle half of the rounds. Each end-to-end
+// case runs in a process of its own, pinned to one core where `taskset` is there, as its users' datapath would.
+// @ts-check
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { FLOWS, STAGES, createBench } from './end-to-end.mjs';
+import { createStages } from './stages.mjs';
+
+const flags = new Set(process.argv.slice(2));
+const known = ['--json', '--baseline', '--quick', '--one', '--stages'];
+const isQuick = flags.has('--quick');
+const ROUNDS = isQuick ? 5 : 9;
+const PACKETS = isQuick ? 1 << 18 : 1 << 20;
+const self = fileURLToPath(import.meta.url);
+
+/**
+ * @typedef {{ stage: string, flows: number, subtables: number, frameBytes: number, nsPerPacket: number, spread: number }} Result
+ */
+
+/** @param {readonly number[]} values */
+function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[sorted.length >> 1];
+}
+
+/** The middle half of the values, as a part of their median. @param {readonly number[]} values */
+function spread(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const quarter = sorted.length >> 2;
+  return (sorted[sorted.length - 1 - quarter] - sorted[quarter]) / sorted[sorted.length >> 1];
+}
+
+const pin = spawnSync('taskset', ['--version']).status === 0 ? ['taskset', '-c', String(cpus().length - 1)] : [];
+
+/** Runs a command pinned; answers what it prints. @param {readonly string[]} words @param {Record<string, string>} [env] */
+function runPinned(words, env = {}) {
+  const [command, ...rest] = [...pin, ...words];
+  return execFileSync(command, rest, { encoding: 'utf8', env: { ...process.env, ...env } });
+}
+
+/** One round of an end-to-end case, in a process of its own. @param {string} stage @param {number} flows */
+function runOne(stage, flows) {
+  const quick = isQuick ? ['--quick'] : [];
+  return Number(runPinned([process.execPath, self, '--one', stage, String(flows), ...quick]));
+}
+
+/** `--one STAGE FLOWS`: the process of a case: warm, then the median of a few rounds. */
+function one() {
+  const at = process.argv.indexOf('--one');
+  const stage = /** @type {typeof STAGES[number]} */ (process.argv[at + 1]);
+  const bench = createBench(stage, Number(process.argv[at + 2]));
+  for (let warm = 0; warm < 3; warm++) bench.run(PACKETS);
+  console.log(median(Array.from({ length: 5 }, () => bench.run(PACKETS))));
+  // Its port never runs dry: left open, the datapath would go on taking turns.
+  bench.datapath.close();
+}
+
+/** `--stages`: the single steps, as JSON. */
+async function stages() {
+  const steps = await createStages();
+  for (const step of steps) for (let warm = 0; warm < 3; warm++) step.run(PACKETS);
+  const times = steps.map(() => /** @type {number[]} */ ([]));
+  for (let round = 0; round < ROUNDS; round++) steps.forEach((step, index) => times[index].push(step.run(PACKETS)));
+  /** @type {Result[]} */
+  const results = steps.map(({ stage, frameBytes }, index) => ({
+    stage,
+    flows: 1,
+    subtables: 1,
+    frameBytes,
+    nsPerPacket: median(times[index]),
+    spread: spread(times[index]),
+  }));
+  console.log(JSON.stringify(results));
+}
+
+/** The classifier alone (lookup.mjs): its table of figures. */
+async function lookups() {
+  const { measureLookup } = await import('./lookup.mjs');
+  /** @type {Result[]} */
+  const results = [];
+  await measureLookup({
+    full: false,
+    report: (/** @type {any} */ figure) => {
+      const { kind, flows, subtables, nsPerPacket, spread: part } = figure;
+      // The tuple space is what is meant by look-up where flows differ in their masks; the cache answers the single megaflow.
+      if (kind === 'exact match' || subtables > 1) results.push({ stage: 'lookup', flows, subtables, frameBytes: 64, nsPerPacket, spread: part });
+    },
+  });
+  return results;
+}
+
+/** @returns {Result[]} */
+function endToEnd() {
+  return STAGES.flatMap((stage) =>
+    FLOWS.map((flows) => {
+      const times = Array.from({ length: isQuick ? 1 : 3 }, () => runOne(stage, flows));
+      const frameBytes = stage === 'decapsulate' ? 114 : 64;
+      return { stage, flows, subtables: 1, frameBytes, nsPerPacket: median(times), spread: spread(times) };
+    }),
+  );
+}
+
+/** @param {readonly Result[]} results */
+function printTable(results) {
+  console.log('stage         flows  subtables  frame    ns/packet    Mpps  spread');
+  for (const { stage, flows, subtables, frameBytes, nsPerPacket, spread: part } of results) {
+    const columns = [
+      stage.padEnd(12),
+      String(flows).padStart(6),
+      String(subtables).padStart(10),
+      String(frameBytes || '').padStart(6),
+      nsPerPacket.toFixed(1).padStart(12),
+      (1000 / nsPerPacket).toFixed(1).padStart(7),
+      `${(part * 100).toFixed(0)}%`.padStart(7),
+    ];
+    console.log(columns.join(' '));
+  }
+}
+
+/** Rounds in which baseline.c and megaflow take turns: the ratios of their times. */
+function baseline() {
+  const folder = mkdtempSync(join(tmpdir(), 'megaflow-bench-'));
+  try {
+    const program = join(folder, 'baseline');
+    execFileSync('cc', ['-O3', '-march=native', '-o', program, fileURLToPath(new URL('baseline.c', import.meta.url))]);
+    const rounds = isQuick ? 3 : 5;
+    console.log('megaflow ÷ baseline.c: median over rounds, and the range');
+    STAGES.forEach((stage, mode) => {
+      for (const flows of FLOWS) {
+        const ratios = [];
+        const ours = [];
+        const theirs = [];
+        for (let round = 0; round < rounds; round++) {
+          theirs.push(Number(runPinned([program], { ONE: `${mode},${flows}` })));
+          ours.push(runOne(stage, flows));
+          ratios.push(ours[round] / theirs[round]);
+        }
+        const range = `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`;
+        const times = `${median(ours).toFixed(1)} ns beside ${median(theirs).toFixed(1)} ns`;
+        console.log(`${stage.padEnd(12)} ${String(flows).padStart(6)}   ${median(ratios).toFixed(2)}   (${range})   ${times}`);
+      }
+    });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+if (flags.has('--one')) one();
+else if (flags.has('--stages')) await stages();
+else if (process.argv.slice(2).some((word) => !known.includes(word))) {
+  console.error('usage: npm run bench -- [--json] [--baseline] [--quick]');
+  process.exit(2);
+} else if (flags.has('--baseline')) baseline();
+else {
+  const single = JSON.parse(runPinned([process.execPath, self, '--stages', ...(isQuick ? ['--quick'] : [])]));
+  const results = [...single, ...(await lookups()), ...endToEnd()];
+  if (flags.has('--json')) console.log(JSON.stringify({ node: process.version, cpu: cpus()[0].model, results }));
+  else printTable(results);
+}
