@@ -39,6 +39,8 @@ export interface Executor {
 
 /** Room that a header or a tag needs before the frame. */
 const VLAN_BYTES = 4;
+const TCP = 6;
+const SCTP = 132;
 const METADATA = Extras.metadata;
 
 export function createExecutor(pool: PacketPool, setter: Setter, host: ExecutorHost): Executor {
@@ -102,27 +104,41 @@ export function createExecutor(pool: PacketPool, setter: Setter, host: ExecutorH
     return (most !== 0 && most < size ? most : size) - padding;
   }
 
-  /** The symmetric hash of layer 4: the same for both directions of a conversation. */
+  /**
+   * The symmetric hash (`sym_l4`): the same for both directions of a conversation, of addresses and protocol, and of the ports of TCP and
+   * SCTP but not of UDP; of what is not IP, of MACs and VLAN (Open vSwitch's flow_hash_symmetric_l3l4).
+   */
   function symmetricHash(packet: number, basis: number): number {
     const start = offset[packet];
-    const type = view.getUint16(start + 12);
-    let h = hashAdd(basis, view.getInt32(start, true) ^ view.getInt32(start + 6, true));
-    h = hashAdd(h, (view.getUint16(start + 4, true) ^ view.getUint16(start + 10, true)) | (type << 16));
     const end = start + length[packet];
-    if (type === 0x0800 && end - start >= 34) {
-      h = hashAdd(h, view.getInt32(start + 26, true) ^ view.getInt32(start + 30, true));
-      const protocol = bytes[start + 23];
-      h = hashAdd(h, protocol);
-      const l4 = start + 14 + (bytes[start + 14] & 15) * 4;
-      const hasPorts = protocol === 6 || protocol === 17 || protocol === 132;
-      if (hasPorts && end - l4 >= 4 && (view.getUint16(start + 20) & 0x1fff) === 0) {
-        h = hashAdd(h, view.getUint16(l4) ^ view.getUint16(l4 + 2));
-      }
-    } else if (type === 0x86dd && end - start >= 54) {
-      for (let word = 0; word < 16; word += 4) h = hashAdd(h, view.getInt32(start + 22 + word, true) ^ view.getInt32(start + 38 + word, true));
-      h = hashAdd(h, bytes[start + 20]);
+    let type = view.getUint16(start + 12);
+    let l3 = start + 14;
+    let vid = 0;
+    if ((type === 0x8100 || type === 0x88a8) && end - l3 >= 4) {
+      vid = view.getUint16(l3) & 0x0fff;
+      type = view.getUint16(l3 + 2);
+      l3 += 4;
     }
-    return hashFinish(h, 0);
+    const isIpv4 = type === 0x0800 && end - l3 >= 20;
+    if (!isIpv4 && (type !== 0x86dd || end - l3 < 40)) {
+      // Ethernet type, VLAN, MACs and two bytes of nothing, as words of a little-endian machine.
+      const swapped = ((type << 8) | (type >>> 8)) & 0xffff;
+      const tag = ((vid << 8) | (vid >>> 8)) & 0xffff;
+      let h = hashAdd(basis, swapped | (tag << 16));
+      h = hashAdd(h, view.getInt32(start, true) ^ view.getInt32(start + 6, true));
+      return hashFinish(hashAdd(h, view.getUint16(start + 4, true) ^ view.getUint16(start + 10, true)), basis);
+    }
+    const [source, destination, bytesOfAddress] = isIpv4 ? [l3 + 12, l3 + 16, 4] : [l3 + 8, l3 + 24, 16];
+    let h = basis;
+    for (let at = 0; at < bytesOfAddress; at += 4) h = hashAdd(h, view.getInt32(source + at, true) ^ view.getInt32(destination + at, true));
+    const protocol = isIpv4 ? bytes[l3 + 9] : bytes[l3 + 6];
+    h = hashAdd(h, protocol);
+    const isFragment = isIpv4 && (view.getUint16(l3 + 6) & 0x3fff) !== 0;
+    if ((protocol === TCP || protocol === SCTP) && !isFragment) {
+      const l4 = isIpv4 ? l3 + (bytes[l3] & 15) * 4 : l3 + 40;
+      h = hashAdd(h, end - l4 < 4 ? 0 : view.getUint16(l4, true) ^ view.getUint16(l4 + 2, true));
+    }
+    return hashFinish(h, basis);
   }
 
   function run(program: Program, start: number, end: number, list: Int32Array, total: number): void {

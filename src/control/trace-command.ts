@@ -17,6 +17,7 @@ interface Arguments {
   readonly words: readonly string[];
   readonly frame: Uint8Array | undefined;
   readonly isGenerated: boolean;
+  readonly names: boolean;
 }
 
 /** Bytes in hexadecimal, with blanks in between; undefined: something else stands in the text. */
@@ -29,6 +30,7 @@ function readHex(text: string): Uint8Array | undefined {
 function takeArguments(words: readonly string[]): Arguments {
   const plain: string[] = [];
   let isGenerated = false;
+  let names = false;
   for (let index = 0; index < words.length; index++) {
     const word = words[index];
     const value = (): string => {
@@ -36,6 +38,8 @@ function takeArguments(words: readonly string[]): Arguments {
       return words[++index];
     };
     if (word === '-generate' || word === '--generate') isGenerated = true;
+    else if (word === '--names') names = true;
+    else if (word === '--no-names') names = false;
     else if (word === '--l7') {
       const text = value();
       if (!readHex(text)) fail('Trailing garbage in packet data', text, 'bytes in hexadecimal');
@@ -59,7 +63,7 @@ function takeArguments(words: readonly string[]): Arguments {
     }
   }
   if (plain.length !== 1 && plain.length !== 2) fail('Syntax error', words, '[DP] FLOW [PACKET] or BRIDGE FLOW [PACKET]');
-  return { words: plain, frame, isGenerated };
+  return { words: plain, frame, isGenerated, names };
 }
 
 /** The flow in the datapath's syntax, or what is wrong with it. */
@@ -94,10 +98,10 @@ function readInput(vswitch: VSwitch, words: readonly string[]): Omit<TraceInput,
 }
 
 function traceCommand(vswitch: VSwitch, words: readonly string[]): string {
-  const { words: plain, frame, isGenerated } = takeArguments(words);
+  const { words: plain, frame, isGenerated, names } = takeArguments(words);
   const { origin, flow } = readInput(vswitch, plain);
   const packet = frame ? extractFrame(vswitch, flow, frame) : flow;
-  return formatTrace(runTrace(vswitch, { origin, flow: packet, hasPacket: frame !== undefined || isGenerated }));
+  return formatTrace(runTrace(vswitch, { origin, flow: packet, hasPacket: frame !== undefined || isGenerated }, { names }));
 }
 
 export const traceCommands: Commands = {

@@ -20,7 +20,12 @@ import type { VSwitch } from '../switch/vswitch.js';
 import { MegaflowError } from '../util/errors.js';
 import { fail } from './command.js';
 
-export interface TraceRequest {
+export interface TraceFormat {
+  /** Shows ports by name rather than by number. */
+  readonly names?: boolean;
+}
+
+export interface TraceRequest extends TraceFormat {
   /** With a bridge, `flow` is in OpenFlow syntax (`in_port=1,dl_dst=...`); without one, in the datapath's (`in_port(1),eth(...)`). */
   readonly bridge?: string;
   /** The port that the packet came in on, by name, in place of what the flow says of it. */
@@ -81,7 +86,7 @@ export function trace(vswitch: VSwitch, request: TraceRequest): Trace {
     origin = { bridge, ofPort: getField(flow, 'ofInPort') };
   }
   if (frame) flow = extractFrame(vswitch, flow, frame);
-  return runTrace(vswitch, { origin, flow, hasPacket: frame !== undefined });
+  return runTrace(vswitch, { origin, flow, hasPacket: frame !== undefined }, request);
 }
 
 function portOf(vswitch: VSwitch, name: string): SwitchPort {
@@ -89,27 +94,29 @@ function portOf(vswitch: VSwitch, name: string): SwitchPort {
 }
 
 /** Traces a flow. */
-export function runTrace(vswitch: VSwitch, { origin, flow, hasPacket }: TraceInput): Trace {
+export function runTrace(vswitch: VSwitch, { origin, flow, hasPacket }: TraceInput, { names = false }: TraceFormat = {}): Trace {
   setField(flow, 'ofInPort', origin.ofPort);
   sealKey(flow);
-  const { steps, reporter } = collectSteps();
+  const ports: PortNames = names ? { portName: (number) => origin.bridge.byOfPort.get(number)?.name } : {};
+  const { steps, reporter } = collectSteps(ports);
   const translation = vswitch.trace(origin, flow, { traceOf: hasPacket ? 'packet' : 'flow', reporter });
   const mask = translation.wildcards.slice();
   setField(mask, 'inPort', 0);
   setExact(mask, 'ofInPort');
+  const portName = names ? (number: number): string | undefined => vswitch.datapath.port(number)?.name : undefined;
   const isUnchanged = translation.flow.every((word, index) => word === flow[index]);
   return {
-    flow: formatFlow(flow),
+    flow: formatFlow(flow, ports),
     steps,
-    finalFlow: isUnchanged ? undefined : formatFlow(translation.flow),
-    megaflow: formatMatch({ key: flow, mask }),
-    actions: formatActions(translation.actions),
+    finalFlow: isUnchanged ? undefined : formatFlow(translation.flow, ports),
+    megaflow: formatMatch({ key: flow, mask }, ports),
+    actions: formatActions(translation.actions, { portName }),
     error: translation.error,
     translation,
   };
 }
 
-function collectSteps(): { steps: TraceStep[]; reporter: Reporter } {
+function collectSteps(ports: PortNames): { steps: TraceStep[]; reporter: Reporter } {
   const steps: TraceStep[] = [];
   const open: TraceStep[][] = [steps];
   const put = (kind: TraceStep['kind'], text: string): TraceStep[] => {
@@ -121,6 +128,7 @@ function collectSteps(): { steps: TraceStep[]; reporter: Reporter } {
     report: (text, kind = 'detail') => void put(kind, text),
     enter: (group, title) => void open.push(put(group, title)),
     leave: () => void open.pop(),
+    ports,
   };
   return { steps, reporter };
 }
@@ -147,7 +155,7 @@ export function originOf(vswitch: VSwitch, flow: FlowWords): Origin {
   const origin = vswitch.originOf(flow);
   if (origin) return origin;
   const recirculation = getField(flow, 'recircId');
-  if (recirculation !== 0) return fail(`no recirculation data for recirc_id ${recirculation}`, recirculation, 'the number in a recirc()');
+  if (recirculation !== 0) return fail(`no recirculation data for recirc_id 0x${recirculation.toString(16)}`, recirculation, 'the number in a recirc()');
   if (tunnelAddress(flow, 'destination').some((byte) => byte !== 0)) {
     return fail('no OpenFlow tunnel port for this packet', flow, 'a tunnel that some port takes');
   }
@@ -178,6 +186,9 @@ export function formatTrace(trace: Trace): string {
   const lines = [`Flow: ${trace.flow}`];
   formatSteps(trace.steps, 0, lines);
   lines.push('', `Final flow: ${trace.finalFlow ?? 'unchanged'}`, `Megaflow: ${trace.megaflow}`, `Datapath actions: ${trace.actions}`);
+  if (trace.translation.isSlow) {
+    lines.push('This flow is handled by the userspace slow path because it:', '  - Uses action(s) not supported by datapath.');
+  }
   if (trace.error !== undefined) lines.push(`Translation failed (${trace.error}), packet is dropped.`);
   return `${lines.join('\n')}\n`;
 }

@@ -377,7 +377,8 @@ const silent: readonly FieldName[] = [
 export function formatFlow(flow: FlowWords, ports: PortNames = {}): string {
   const mask = packetMask(flow);
   for (const name of silent) {
-    const isShown = anyBit(flow, name);
+    const isMetadata = name === 'metadataHigh' || name === 'metadataLow';
+    const isShown = isMetadata ? anyBit(flow, 'metadataHigh') || anyBit(flow, 'metadataLow') : anyBit(flow, name);
     if (fields[name].length > 6) setBytes(mask, name, new Uint8Array(16).fill(isShown ? 0xff : 0));
     else if (isShown) setExact(mask, name);
     else setField(mask, name, 0);

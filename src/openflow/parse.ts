@@ -11,6 +11,7 @@ import { hasPrerequisites } from './subfield.js';
 import { parsePairs, parseTable, parseUnsigned, parseUnsigned64, refuse } from './text.js';
 import type { OpenFlowAction } from './types.js';
 import type { MaskedValue } from './value.js';
+import { MegaflowError } from '../util/errors.js';
 
 /**
  * What is to be done with the flows of a table. `strict` ones want the very match and priority, the others all that lie
@@ -170,7 +171,12 @@ export function parseExactMatch(text: string, ports: PortNames = {}): OpenFlowMa
     }
     if (seen.has(field.name)) refuse(`${text}: field ${key} set multiple times`, key, 'each field once');
     seen.add(field.name);
-    parseMatchPair(match, key, value, ports);
+    try {
+      parseMatchPair(match, key, value, ports);
+    } catch (error) {
+      if (!(error instanceof MegaflowError)) throw error;
+      refuse(`${text}: bad value for ${key} (${error.message})`, value, String(error.allowed));
+    }
   }
   if (getField(match.key, 'ofInPort') === 0) setField(match.key, 'ofInPort', OpenFlowPort.none);
   return match;

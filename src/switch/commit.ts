@@ -4,7 +4,7 @@
  * only fields that differ are written, and their bits are what was looked at or set.
  */
 import type { SetAttribute } from '../action/types.js';
-import { GROUP_WORDS, KEY_WORDS, VLAN_PRESENT, fields, getField, setField, type FieldName, type FlowWords } from '../flow/fields.js';
+import { GROUP_WORDS, KEY_WORDS, VLAN_PRESENT, fields, getField, setExact, setField, type FieldName, type FlowWords } from '../flow/fields.js';
 import type { Context } from './context.js';
 
 const ETHERNET: readonly FieldName[] = ['ethSrc', 'ethDst'];
@@ -16,6 +16,11 @@ const PORTS: readonly FieldName[] = ['tpSrc', 'tpDst'];
 
 /** Attributes that hold nothing but the fields that are written: with all their bits set they are set without a mask. */
 const WHOLE: ReadonlySet<SetAttribute> = new Set(['eth', 'tcp', 'udp', 'sctp', 'icmp', 'icmpv6', 'arp', 'skb_mark', 'skb_priority']);
+
+/** Attributes that Open vSwitch 3.1 leaves to its slow path, which does them for each packet. */
+const SLOW: ReadonlySet<SetAttribute> = new Set(['arp', 'nd']);
+/** Likewise, and always written in full. */
+const UNMASKED: ReadonlySet<SetAttribute> = new Set(['icmp', 'icmpv6']);
 
 /** Emits what it takes to make the packet like the flow. */
 export function commit(ctx: Context): void {
@@ -58,6 +63,19 @@ function commitFields(ctx: Context, attribute: SetAttribute, names: readonly Fie
   let value: FlowWords | undefined;
   let mask: FlowWords | undefined;
   let whole = WHOLE.has(attribute);
+  if (UNMASKED.has(attribute) && names.some((name) => differs(flow, base, name))) {
+    // Written as a whole, and so looked at as a whole.
+    for (const name of names) setExact(wildcards, name);
+    const fields = { value: new Int32Array(KEY_WORDS), mask: new Int32Array(KEY_WORDS) };
+    for (const name of names) {
+      copyField(fields.value, flow, name);
+      setExact(fields.mask, name);
+      copyField(base, flow, name);
+    }
+    ctx.actions.push({ type: 'set', attribute, fields, masked: false });
+    ctx.isSlow = true;
+    return;
+  }
   for (const name of names) {
     if (!differs(flow, base, name)) {
       whole = false;
@@ -72,7 +90,9 @@ function commitFields(ctx: Context, attribute: SetAttribute, names: readonly Fie
     copyField(base, flow, name);
     whole &&= isAllOnes(mask, name);
   }
-  if (value && mask) ctx.actions.push({ type: 'set', attribute, fields: { value, mask }, masked: !whole });
+  if (!value || !mask) return;
+  ctx.actions.push({ type: 'set', attribute, fields: { value, mask }, masked: !whole });
+  ctx.isSlow ||= SLOW.has(attribute);
 }
 
 /** Applies `use` to each 32-bit word of a field with the bits of the field in that word. */

@@ -8,6 +8,7 @@ import type { Freeze, FrozenAction } from './freeze.js';
 import type { Bridge, SwitchPort } from './model.js';
 import type { Recirculations } from './recirculation.js';
 import type { FlowTables, OpenFlowRule } from '../openflow/table.js';
+import type { PortNames } from '../openflow/ports.js';
 import type { LearnAction } from '../openflow/types.js';
 import type { NeighbourTable } from '../tunnel/neighbours.js';
 import type { Router } from '../tunnel/router.js';
@@ -51,6 +52,8 @@ export interface Reporter {
   /** The steps that follow, up to `leave`, are within this one. */
   enter(group: StepGroup, title: string): void;
   leave(): void;
+  /** Names of ports, if they are to be shown: those of the bridge where the packet came in, also for other bridges, as Open vSwitch has it. */
+  readonly ports?: PortNames;
 }
 
 /** Levels of bridges and tables that a translation may go through (Open vSwitch's MAX_DEPTH). */
@@ -97,6 +100,8 @@ export interface Context {
   freeze: Freeze | undefined;
   /** What is then left to do. */
   readonly frozenActions: FrozenAction[];
+  /** Whether the actions so far hold one that Open vSwitch's datapath does not know. */
+  isSlow: boolean;
   /** Recirculation ids that the actions so far refer to; each counts as one reference. */
   readonly recirculations: number[];
   readonly reporter: Reporter | undefined;

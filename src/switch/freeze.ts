@@ -5,6 +5,7 @@
  */
 import { type FlowWords } from '../flow/fields.js';
 import { formatOpenFlowActions } from '../openflow/action-format.js';
+import type { PortNames } from '../openflow/ports.js';
 import type { ControllerAction, OpenFlowAction } from '../openflow/types.js';
 import { commit } from './commit.js';
 import type { Context } from './context.js';
@@ -95,18 +96,14 @@ export function thaw(ctx: Context, state: FrozenState): readonly FrozenAction[] 
     clearConntrack(flow);
     for (const [first, end] of METADATA_WORDS) flow.set(state.metadata.subarray(first, end), first);
     ctx.mirrors = state.mirrors;
-    if (state.actions.length !== 0) reporter?.report(`Restoring actions: ${formatFrozenActions(state.actions)}`, 'action');
+    if (state.actions.length !== 0) reporter?.report(`Restoring actions: ${state.actions.map((action) => formatFrozenAction(action, reporter.ports)).join(',')}`, 'action');
   }
   reporter?.leave();
   return ctx.error === undefined ? state.actions : undefined;
 }
 
-function formatFrozenActions(actions: readonly FrozenAction[]): string {
-  return actions.map(formatFrozenAction).join(',');
-}
-
-export function formatFrozenAction(action: FrozenAction): string {
-  return action.type === 'unroll' ? `unroll_xlate(table=${action.table}, cookie=${action.cookie})` : formatOpenFlowActions([action]);
+export function formatFrozenAction(action: FrozenAction, ports?: PortNames): string {
+  return action.type === 'unroll' ? `unroll_xlate(table=${action.table}, cookie=${action.cookie})` : formatOpenFlowActions([action], ports);
 }
 
 /** Connection tracking's verdict is of one bridge, and of one look-up. */

@@ -19,7 +19,7 @@ import { normal } from './normal.js';
 import { output } from './output.js';
 import { lookupTable } from './pipeline.js';
 import { runGroup } from './run-group.js';
-import { isIp, move, popTag, pushTag, reportSubfield, write, writePart, writePort, writeTag, writeTos } from './set-field.js';
+import { isIp, lookAtProtocol, move, popTag, pushTag, reportSubfield, write, writePart, writePort, writeTag, writeTos } from './set-field.js';
 
 /**
  * Does actions in order, until one ends everything. `last`: nothing is done with the packet afterwards. `inBucket`: they are the actions
@@ -33,7 +33,7 @@ export function executeActions(ctx: Context, actions: readonly FrozenAction[], l
       return;
     }
     const action = actions[index];
-    if (ctx.reporter && action.type !== 'unroll') ctx.reporter.report(formatFrozenAction(action), 'action');
+    if (ctx.reporter && action.type !== 'unroll') ctx.reporter.report(formatFrozenAction(action, ctx.reporter.ports), 'action');
     if (!execute(ctx, action, last && index === actions.length - 1, inBucket)) return;
     // What a table that an action led to has left to do comes before what is left here.
     if (ctx.freeze && ctx.frozenActions.length === 0 && action.type !== 'resubmit' && action.type !== 'goto_table') {
@@ -111,10 +111,16 @@ function execute(ctx: Context, action: FrozenAction, last: boolean, inBucket: bo
       writeTag(ctx, 0xe000, action.pcp << 13);
       return true;
     case 'mod_nw_src':
-      if (getField(flow, 'ethType') === 0x0800) write(ctx, 'ipv4Src', action.ip);
+      if (getField(flow, 'ethType') === 0x0800) {
+        lookAtProtocol(ctx);
+        write(ctx, 'ipv4Src', action.ip);
+      }
       return true;
     case 'mod_nw_dst':
-      if (getField(flow, 'ethType') === 0x0800) write(ctx, 'ipv4Dst', action.ip);
+      if (getField(flow, 'ethType') === 0x0800) {
+        lookAtProtocol(ctx);
+        write(ctx, 'ipv4Dst', action.ip);
+      }
       return true;
     case 'mod_nw_tos':
       writeTos(ctx, 0xfc, action.tos);
@@ -123,7 +129,10 @@ function execute(ctx: Context, action: FrozenAction, last: boolean, inBucket: bo
       writeTos(ctx, 0x03, action.ecn);
       return true;
     case 'mod_nw_ttl':
-      if (isIp(ctx)) write(ctx, 'ipTtl', action.ttl);
+      if (isIp(ctx)) {
+        lookAtProtocol(ctx);
+        write(ctx, 'ipTtl', action.ttl);
+      }
       return true;
     case 'mod_tp_src':
       writePort(ctx, 'tpSrc', action.port);
@@ -242,6 +251,7 @@ function floodPorts(ctx: Context, last: boolean): void {
 function decrementTtl(ctx: Context, controllers: readonly number[]): boolean {
   // Even of what is not IP, as Open vSwitch 3.1 does.
   setExact(ctx.wildcards, 'ipTtl');
+  lookAtProtocol(ctx);
   if (!isIp(ctx)) return true;
   const ttl = getField(ctx.flow, 'ipTtl');
   if (ttl > 1) {

@@ -5,6 +5,7 @@
 import { getField, setField } from '../flow/fields.js';
 import { MOST_ACTION_BYTES, netlinkLength } from '../action/netlink-length.js';
 import { formatMatch } from '../openflow/match-format.js';
+import type { PortNames } from '../openflow/ports.js';
 import type { OpenFlowRule } from '../openflow/table.js';
 import type { OpenFlowAction } from '../openflow/types.js';
 import { MAX_DEPTH, MAX_RESUBMITS, type Context } from './context.js';
@@ -55,7 +56,7 @@ export function findRule(ctx: Context, inPort: number): OpenFlowRule | undefined
   setField(flow, 'ofInPort', inPort);
   const rule = bridge.tables.lookup(table, flow, ctx.wildcards);
   setField(flow, 'ofInPort', before);
-  ctx.reporter?.enter('table', `${String(table).padStart(2)}. ${rule ? describeRule(rule) : 'No match.'}`);
+  ctx.reporter?.enter('table', `${String(table).padStart(2)}. ${rule ? describeRule(rule, ctx.reporter.ports) : 'No match.'}`);
   if (rule) ctx.effects?.push({ type: 'rule', tables: bridge.tables, rule });
   ctx.cookie = rule?.cookie ?? 0n;
   ctx.rule = rule;
@@ -63,8 +64,8 @@ export function findRule(ctx: Context, inPort: number): OpenFlowRule | undefined
 }
 
 /** What a trace says of a rule: its match, priority and cookie. */
-function describeRule(rule: OpenFlowRule): string {
-  const match = formatMatch(rule);
+function describeRule(rule: OpenFlowRule, ports: PortNames | undefined): string {
+  const match = formatMatch(rule, ports);
   const cookie = rule.cookie === 0n ? '' : `, cookie 0x${rule.cookie.toString(16)}`;
   return `${match === '' ? '' : `${match}, `}priority ${rule.priority}${cookie}`;
 }

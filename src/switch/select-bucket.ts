@@ -3,7 +3,7 @@
  * are mapped to buckets by their weights; where weights are too far apart for that, by a symmetric hash of addresses and ports; or by the
  * fields that the group names. The last two give each bucket a score, and the best wins.
  */
-import { FRAG_LATER, VLAN_PRESENT, getBytes, getField, setExact, setField, type FieldName, type FlowWords } from '../flow/fields.js';
+import { VLAN_PRESENT, getBytes, getField, setExact, setField, type FieldName, type FlowWords } from '../flow/fields.js';
 import { setBytes } from '../flow/fields.js';
 import { fieldOfName } from '../openflow/field-names.js';
 import type { GroupBucket, OpenFlowGroup } from '../openflow/group.js';
@@ -34,7 +34,7 @@ export function selection(group: OpenFlowGroup): Selection {
     }
     default: {
       const buckets = mapBuckets(group.buckets, MOST_SLOTS_BY_DEFAULT);
-      return buckets ? { method: 'dp_hash', algorithm: 'l4', basis: 0, buckets } : { method: 'symmetric' };
+      return buckets ? { method: 'dp_hash', algorithm: 'sym_l4', basis: 0, buckets } : { method: 'symmetric' };
     }
   }
 }
@@ -121,8 +121,10 @@ function hashSymmetric({ flow, wildcards }: Context): number {
   data.set(xor(flow, source, destination), 0);
   const protocol = getField(flow, 'ipProto');
   data[28] = protocol;
-  if ([TCP, SCTP, 17].includes(protocol) && (getField(flow, 'ipFrag') & FRAG_LATER) === 0) look('tpSrc', 'tpDst');
-  if (protocol === TCP || protocol === SCTP) data.set(xor(flow, 'tpSrc', 'tpDst'), 20);
+  if (protocol === TCP || protocol === SCTP) {
+    look('tpSrc', 'tpDst');
+    data.set(xor(flow, 'tpSrc', 'tpDst'), 20);
+  }
   return jenkinsHash(data, 0);
 }
 

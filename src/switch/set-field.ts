@@ -3,7 +3,7 @@
  * written counts as looked at; the packet itself follows when something is output (`commit.ts`).
  */
 import { FRAG_LATER, VLAN_PRESENT, getField, setExact, setField, type FieldName, type FlowWords } from '../flow/fields.js';
-import { formatSubfield, hasPrerequisites, maskSubfield, readSubfield, wholeField, writeField, writeSubfield, type Subfield } from '../openflow/subfield.js';
+import { formatSubfield, hasPrerequisites, maskSubfield, readSubfield, writeField, writeSubfield, type Subfield } from '../openflow/subfield.js';
 import { formatHex } from '../openflow/text.js';
 import { formatValue, ones } from '../openflow/value.js';
 import type { Context } from './context.js';
@@ -19,8 +19,17 @@ export function write({ flow, wildcards }: Context, name: FieldName, value: numb
   setField(flow, name, value);
 }
 
+/**
+ * The protocol counts as looked at where a header that says it is written. (Debian's 3.1.0 has it so since the correction of CVE-2023-1668;
+ * what follows from a protocol of 0 is still another matter there.)
+ */
+export function lookAtProtocol({ wildcards }: Context): void {
+  setExact(wildcards, 'ipProto');
+}
+
 export function writeTos(ctx: Context, bits: number, value: number): void {
   if (!isIp(ctx)) return;
+  lookAtProtocol(ctx);
   setField(ctx.wildcards, 'ipTos', getField(ctx.wildcards, 'ipTos') | bits);
   setField(ctx.flow, 'ipTos', (getField(ctx.flow, 'ipTos') & ~bits) | value);
 }
@@ -60,6 +69,11 @@ export function popTag({ flow, wildcards }: Context): void {
   setField(flow, 'innerVlanTpid', 0);
 }
 
+/** Fields of IP headers whose writing looks at the protocol. */
+const HEADER_FIELDS: ReadonlySet<string> = new Set([
+  'ip_src', 'ip_dst', 'ipv6_src', 'ipv6_dst', 'ipv6_label', 'nw_tos', 'ip_dscp', 'nw_ecn', 'nw_ttl',
+]);
+
 /** Writes the bits of a field that are set in `mask`, by default all of the subfield; `value` counts from the subfield's lowest bit. */
 export function writePart(ctx: Context, target: Subfield, value: bigint, mask = ones(target.bits)): void {
   const { flow, wildcards, reporter } = ctx;
@@ -68,6 +82,7 @@ export function writePart(ctx: Context, target: Subfield, value: bigint, mask = 
     reporter?.report(`unmet prerequisites for ${field.name}, set_field ignored`, 'warning');
     return;
   }
+  if (HEADER_FIELDS.has(field.name) || (field.needs === 'arp' && field.name.startsWith('arp_'))) lookAtProtocol(ctx);
   writeField(wildcards, field, mask << BigInt(offset), mask << BigInt(offset));
   writeField(flow, field, value << BigInt(offset), mask << BigInt(offset));
   fixTag(flow, target);
@@ -82,9 +97,9 @@ function fixTag(flow: FlowWords, { field }: Subfield): void {
 
 export function move(ctx: Context, source: Subfield, target: Subfield): void {
   const { flow, wildcards } = ctx;
-  maskSubfield(wildcards, wholeField(target.field));
-  maskSubfield(wildcards, wholeField(source.field));
   if (hasPrerequisites(target.field.needs, flow, wildcards) && hasPrerequisites(source.field.needs, flow, wildcards)) {
+    maskSubfield(wildcards, source);
+    maskSubfield(wildcards, target);
     writeSubfield(flow, target, readSubfield(flow, source));
     fixTag(flow, target);
   }

@@ -19,6 +19,8 @@ export interface Translation {
   readonly effects: Effect[];
   /** Recirculation ids that the actions refer to: the caller gives them back when it needs the actions no longer. */
   readonly recirculations: readonly number[];
+  /** Whether Open vSwitch's datapath could not do the actions, so that its slow path would do them for each packet. */
+  readonly isSlow: boolean;
   /** Why nothing but a drop came of it. */
   readonly error: TranslationError | undefined;
   /** The flow at the end, `FLOW_WORDS` words. */
@@ -76,6 +78,7 @@ export function translate(world: World, origin: Origin, key: FlowWords, options:
     error: undefined,
     freeze: undefined,
     frozenActions: [],
+    isSlow: false,
     recirculations: [],
     reporter: options.reporter,
   };
@@ -86,11 +89,14 @@ export function translate(world: World, origin: Origin, key: FlowWords, options:
   ctx.reporter?.leave();
   if (ctx.error !== undefined) ctx.actions.length = 0;
   unwrapLastClone(ctx.actions);
+  // The tag that a frame ends in was looked at, but is not there to be matched; the datapath matches that there is none.
+  const partialTag = hasPartialTag(key) ? getField(wildcards, 'vlanTci') : 0;
   if (ctx.error === undefined) finishWildcards(flow, key, wildcards);
   const mask = wildcards.slice(0, KEY_WORDS);
   if (ctx.error !== undefined) finishWildcards(flow, key, mask);
+  setField(mask, 'vlanTci', getField(mask, 'vlanTci') | partialTag);
   closeVlan(key, mask);
-  return { actions: ctx.actions, mask, effects, recirculations: ctx.recirculations, error: ctx.error, flow: ctx.flow, wildcards };
+  return { actions: ctx.actions, mask, effects, recirculations: ctx.recirculations, isSlow: ctx.isSlow && ctx.error === undefined, error: ctx.error, flow: ctx.flow, wildcards };
 }
 
 /** From the first table, or from where the translation stopped, to the end. */
@@ -179,7 +185,7 @@ function finishWildcards(flow: FlowWords, key: FlowWords, mask: FlowWords): void
   const protocol = getField(flow, 'ipProto');
   if ((type === 0x0800 && protocol === 1) || (type === 0x86dd && protocol === 58)) mask[7] &= 0xff00_ff00;
   if (getField(flow, 'ipFrag') & FRAG_LATER) mask[7] = 0;
-  if (getField(key, 'vlanTpid') === 0 && !hasPartialTag(key)) {
+  if (getField(key, 'vlanTpid') === 0) {
     setField(mask, 'vlanTpid', 0);
     setField(mask, 'vlanTci', 0);
   } else if (getField(mask, 'vlanTci') !== 0) setField(mask, 'vlanTci', getField(mask, 'vlanTci') | VLAN_PRESENT);

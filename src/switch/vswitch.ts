@@ -662,12 +662,13 @@ export class VSwitch {
       if (state.port?.bridge.byOfPort.get(state.port.ofPort) === state.port) return state.port;
     }
     const number = getField(key, 'inPort');
-    const port = this.#byDatapathPort[number];
-    if (port) return port;
+    // Frames with tunnel metadata are those of tunnel ports, whatever else they say.
+    const remote = tunnelAddress(key, 'destination');
+    if (remote.every((byte) => byte === 0)) return this.#byDatapathPort[number];
     return this.#tunnels.find(number, {
       key: getField(key, 'tunIdHigh') * 0x1_0000_0000 + getField(key, 'tunId'),
       source: tunnelAddress(key, 'source'),
-      destination: tunnelAddress(key, 'destination'),
+      destination: remote,
     })?.owner;
   }
 

@@ -25,7 +25,7 @@ export function hashFinish(hash: number, final: number): number {
 
 /** Hash of one 32-bit word with a basis. */
 export function hashInt(word: number, basis: number): number {
-  return hashFinish(hashAdd(basis, word), 4);
+  return hashFinish(hashAdd(hashAdd(word, 0), basis), 8);
 }
 
 /** Hash of a 64-bit number. */

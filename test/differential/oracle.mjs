@@ -380,7 +380,7 @@ export async function startOracle({ eager = false } = {}) {
     for (const bridge of config.bridges) {
       if (bridge.groups) {
         const target = `unix:${directory}/${bridge.name}.mgmt`;
-        await run('ovs-ofctl', ['-O', 'OpenFlow15', 'add-groups', target, '-'], bridge.groups.join('\n'));
+        await run('ovs-ofctl', ['add-groups', target, '-'], bridge.groups.join('\n'));
       }
       if (bridge.openflow) {
         await run('ovs-ofctl', ['add-flows', `unix:${directory}/${bridge.name}.mgmt`, '-'], bridge.openflow.join('\n'));
