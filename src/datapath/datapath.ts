@@ -20,10 +20,11 @@ import { createExecutor } from '../action/execute.js';
 import { createSetter } from '../action/set.js';
 import type { Action } from '../action/types.js';
 import { createExtract, type ExtractOptions } from '../flow/extract.js';
-import { KEY_WORDS, type FlowWords } from '../flow/fields.js';
+import { GROUPS_WORD, Group, KEY_WORDS, fields, sealKey, type FlowWords } from '../flow/fields.js';
 import type { Port } from '../io/port.js';
 import { Packet } from '../packet/packet.js';
-import { BURST, PacketPool, type PoolOptions } from '../packet/pool.js';
+import { BURST, PacketPool, TUNNEL_WORDS, type PoolOptions } from '../packet/pool.js';
+import { TunnelWord } from '../packet/tunnel.js';
 import { systemClock, type Clock, type Timer } from '../util/clock.js';
 import { MegaflowError } from '../util/errors.js';
 import { REASON_COUNT, Reason, reasonCounts } from '../util/reason.js';
@@ -101,6 +102,8 @@ export const MAX_RECIRCULATION = 6;
 
 /** Bursts that one turn takes before the host gets its own. */
 const BURSTS_PER_TURN = 64;
+
+const TUNNEL_PORTS_WORD = fields.tunTpSrc.at >> 2;
 
 /** Shortest frame: an Ethernet header. */
 const LEAST_FRAME = 14;
@@ -315,10 +318,14 @@ export class Datapath {
 
   /** One flow as data. Allocates. */
   flow(flow: number): FlowInfo {
-    const { classifier, packets, bytes, used, tcpFlags } = this.#flows;
+    const { classifier, packets, bytes, used, tcpFlags, tunnelPorts } = this.#flows;
     const list = this.#flows.actionsOf(flow);
     const key = new Int32Array(KEY_WORDS);
     classifier.keyOf(flow, key);
+    if (tunnelPorts[flow] !== 0) {
+      key[TUNNEL_PORTS_WORD] = tunnelPorts[flow];
+      sealKey(key);
+    }
     return {
       flow,
       key,
@@ -668,6 +675,7 @@ function createEngine(
       drops[Reason.upcallLost]++;
       return;
     }
+    const tunnelPorts = tunnelPortsOf(packet, key);
     const actions = table.acquire(decision.actions);
     const single = Int32Array.of(packet);
     executor.execute(actions.program, single, 1);
@@ -678,9 +686,15 @@ function createEngine(
       lookups.missed++;
       // The execution just before may have gone through the datapath again and installed what serves this packet.
       if (lookupFlow(key) >= 0) return;
-      const flow = table.insert(key, decision.mask, decision.install ?? decision.actions);
+      const flow = table.insert(key, decision.mask, decision.install ?? decision.actions, tunnelPorts);
       decision.installed?.(flow);
     }
+  }
+
+  /** The transport ports of the packet's tunnel, where the key is too short to hold them. */
+  function tunnelPortsOf(packet: number, key: FlowWords): number {
+    const isNarrow = (key[GROUPS_WORD] & (Group.tunnel | Group.tunnelWide)) === Group.tunnel;
+    return isNarrow ? pool.tunnel[packet * TUNNEL_WORDS + TunnelWord.ports] : 0;
   }
 
   function flush(): void {

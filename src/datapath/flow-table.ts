@@ -33,6 +33,8 @@ export class FlowTable {
   used = new Float64Array(0);
   tcpFlags = new Uint16Array(0);
   actionIds = new Int32Array(0);
+  /** Word 17 of keys that end before it: the transport ports of their tunnels, which no flow matches and `dump-flows -m` shows. */
+  tunnelPorts = new Int32Array(0);
   /** By id of the action list. */
   readonly programs: Program[] = [];
 
@@ -76,7 +78,7 @@ export class FlowTable {
   }
 
   /** Adds a flow with counters at zero; throws `already-exists`. */
-  insert(key: FlowWords, mask: FlowWords, actions: readonly Action[]): number {
+  insert(key: FlowWords, mask: FlowWords, actions: readonly Action[], tunnelPorts = 0): number {
     const list = this.acquire(actions);
     let flow: number;
     try {
@@ -91,6 +93,7 @@ export class FlowTable {
     this.used[flow] = 0;
     this.tcpFlags[flow] = 0;
     this.actionIds[flow] = list.id;
+    this.tunnelPorts[flow] = tunnelPorts;
     return flow;
   }
 
@@ -130,6 +133,7 @@ export class FlowTable {
     this.used = grow(this.used, new Float64Array(size));
     this.tcpFlags = grow(this.tcpFlags, new Uint16Array(size));
     this.actionIds = grow(this.actionIds, new Int32Array(size).fill(-1));
+    this.tunnelPorts = grow(this.tunnelPorts, new Int32Array(size));
   }
 }
 

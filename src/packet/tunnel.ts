@@ -10,8 +10,8 @@
  *       3   flags · 0 · tos · ttl             14   GBP id (2 bytes) · GBP flags · 0
  *       4   tunnel id, high half (number)     15   ERSPAN, GTP-U: 3 words, which no port fills
  *
- * `pool.extras` says what of it is valid: with `Extras.tunnel` alone the first four words, with `Extras.tunnelWide`
- * all. This file decides nothing about tunnels; which packet gets which metadata is the business of ports and of
+ * `pool.extras` says what of it is valid: with `Extras.tunnel` alone the first four words and (for those who show flows,
+ * not for keys) the transport ports, with `Extras.tunnelWide` all. This file decides nothing about tunnels; which packet gets which metadata is the business of ports and of
  * actions.
  */
 import { formatIpv4, formatIpv6, parseIp } from '../util/address.js';
@@ -78,7 +78,7 @@ export function copyTunnel(from: PacketPool, source: PacketHandle, to: PacketPoo
   const bits = from.extras[source] & EITHER;
   to.extras[target] = (to.extras[target] & ~EITHER) | bits;
   if (bits === 0) return;
-  const words = (bits & Extras.tunnelWide) !== 0 ? TUNNEL_WORDS : TunnelWord.idHigh;
+  const words = (bits & Extras.tunnelWide) !== 0 ? TUNNEL_WORDS : TunnelWord.ports + 1;
   const first = source * TUNNEL_WORDS;
   const place = target * TUNNEL_WORDS;
   for (let word = 0; word < words; word++) to.tunnel[place + word] = from.tunnel[first + word];
