@@ -3,7 +3,7 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { dumpFlows } from '../src/control/appctl.js';
+import { dumpFlows } from '../src/control/dpctl.js';
 import { createIdlePort } from '../src/io/idle-port.js';
 import { PacketPool } from '../src/packet/pool.js';
 import { VSwitch } from '../src/switch/vswitch.js';
