@@ -133,13 +133,14 @@ describe('a burst', () => {
 
   it('of several flows is counted in each, and keeps the order of each', () => {
     const bench = createBench();
-    const frames = Array.from({ length: 32 }, (_, index) => udp(1 + ((index * index) % 5), 9, 18 + index));
+    const frames = Array.from({ length: 32 }, (_, index) => udp(1 + (((index * 3) ^ (index >> 1)) % 5), 9, 18 + index));
     const flows = [1, 2, 3, 4, 5].map((from) => put(bench, 1, udp(from, 9), from < 4 ? '2' : String(from - 1), 'ethSrc'));
     bench.receive(1, ...frames);
     bench.datapath.poll();
     const ofFlow = flows.map((_, index) => frames.filter((one) => one[11] === index + 1));
     expect(flows.map((flow) => bench.datapath.flowPackets(flow))).toEqual(ofFlow.map((list) => list.length));
     expect(flows.map((flow) => bench.datapath.flowBytes(flow))).toEqual(ofFlow.map((list) => list.reduce((sum, { length }) => sum + length, 0)));
+    expect(flows.map((flow) => bench.datapath.flowUsedMs(flow))).toEqual(Array(5).fill(1000));
     expect(lookups(bench)).toEqual([32, 0, 0, 5]);
     const sent = bench.take();
     const outOf = (port: number): string[] => sent.filter(([to]) => to === port).map(([, hex]) => hex);

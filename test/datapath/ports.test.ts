@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parseActions } from '../../src/action/text-parse.js';
 import { Datapath } from '../../src/datapath/datapath.js';
 import { createFunctionPort } from '../../src/io/function-port.js';
+import { PortCounters, type Port, type PortHost } from '../../src/io/port.js';
 import { createLink } from '../../src/io/link.js';
 import { PacketPool } from '../../src/packet/pool.js';
 import { ManualClock } from '../../src/util/clock.js';
@@ -167,6 +168,30 @@ describe('a port that goes', () => {
     bench.clock.advance(0);
     expect([bench.take(), bench.datapath.statistics().drops]).toEqual([[[3, toHex(frame)]], { 'invalid-port': 1 }]);
     expect(bench.datapath.flowCount).toBe(2);
+    bench.close();
+  });
+
+  it('is asked for nothing any more', () => {
+    const bench = createBench();
+    const calls: string[] = [];
+    let host: PortHost | undefined;
+    const port: Port = {
+      name: 'spy',
+      mtu: 1500,
+      counters: new PortCounters(),
+      attach: (to) => void (host = to),
+      detach: () => void calls.push('detach'),
+      receive: () => calls.push('receive') * 0,
+      send: () => void calls.push('send'),
+    };
+    const number = bench.datapath.addPort(port);
+    put(bench, 1, frame, String(number));
+    bench.datapath.inject(1, frame);
+    host!.wake();
+    bench.datapath.removePort(number);
+    bench.datapath.inject(1, frame);
+    bench.clock.advance(0);
+    expect(calls).toEqual(['send', 'detach']);
     bench.close();
   });
 
