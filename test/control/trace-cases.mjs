@@ -253,6 +253,24 @@ export const cases = [
     ],
   },
   {
+    name: 'flood',
+    config: {
+      bridges: [
+        {
+          name: 'br0',
+          mac: mac('aa', 0),
+          ports: Array.from({ length: 23 }, (_, index) => port(`p${index + 1}`, index * 7 + 1)),
+          openflow: ['in_port=1,actions=FLOOD', 'in_port=8,actions=ALL', 'actions=NORMAL'],
+        },
+      ],
+    },
+    commands: [
+      ['br0', 'in_port=1'],
+      ['br0', 'in_port=8'],
+      ['br0', 'in_port=15'],
+    ],
+  },
+  {
     name: 'limits',
     config: {
       bridges: [
