@@ -64,8 +64,8 @@ const LEAST_CUT = 14;
 const MOST_CUT = 0xffff;
 const TAG_BYTES = 4;
 
-/** Deepest nesting of clone, sample and check_pkt_len. */
-export const MAX_NESTING = 16;
+/** Deepest nesting of clone, sample and check_pkt_len: a translation nests no deeper than it may go (`MAX_DEPTH` of switch/context.ts). */
+export const MAX_NESTING = 64;
 
 /** Compiles; throws `unsupported-action` for what is not executed. */
 export function compileActions(actions: readonly Action[], setter: Setter): Program {
