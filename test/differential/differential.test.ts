@@ -6,8 +6,8 @@ import { examineSeed } from './examine.mjs';
 import { kinds } from './generate.mjs';
 import { missing } from './oracle.mjs';
 
-/** Of every kind: 135 scenarios, some 5900 frames. */
-const seeds = [1, 2, 3, 4, 5];
+/** Of every kind: as many as two minutes take. */
+const seeds = [1, 2];
 
 const reason = missing();
 if (reason) console.warn(`\n*** The differential test is SKIPPED: Open vSwitch cannot be asked, ${reason} ***\n`);
