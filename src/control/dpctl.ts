@@ -7,7 +7,7 @@ import type { Action } from '../action/types.js';
 import { formatStatistics } from '../datapath/dump.js';
 import type { FlowInfo } from '../datapath/datapath.js';
 import type { DatapathPort } from '../datapath/ports.js';
-import { KEY_WORDS, anyBit, getField, setExact, setField, type FlowWords } from '../flow/fields.js';
+import { KEY_WORDS, anyBit, getField, setExact, setField } from '../flow/fields.js';
 import type { FlowMatch } from '../flow/match.js';
 import { NO_PORT } from '../flow/presence.js';
 import { parseFlow } from '../flow/text-parse.js';
@@ -15,7 +15,7 @@ import { parseExactMatch } from '../openflow/parse.js';
 import type { VSwitch } from '../switch/vswitch.js';
 import { MegaflowError } from '../util/errors.js';
 import { DATAPATH_NAME, fail, type Command, type Commands } from './command.js';
-import { flowIdentifier, formatDatapathFlow, type FlowLineOptions } from './flow-lines.js';
+import { flowIdentifier, flowName, forgetFlowName, formatDatapathFlow, nameFlow, type FlowLineOptions } from './flow-lines.js';
 
 const PREFIX = 'ovs-vswitchd: ';
 
@@ -130,8 +130,8 @@ interface PutOptions {
 
 function putFlow(vswitch: VSwitch, flowText: string, actionText: string, options: PutOptions): string {
   const { datapath } = vswitch;
-  const match = readFlow(vswitch, flowText, (reason) => `parsing flow key (${reason})`);
   const refuse = (why: string): never => fail(`${PREFIX}updating flow table (${why})`, flowText, 'a flow that can be put');
+  const match = readFlow(vswitch, flowText, (reason) => `parsing flow key (${reason})`, () => refuse('Invalid argument'));
   if (getField(match.key, 'inPort') === NO_PORT) refuse('Invalid argument');
   let actions: Action[];
   try {
@@ -144,7 +144,8 @@ function putFlow(vswitch: VSwitch, flowText: string, actionText: string, options
     if (flow < 0) {
       if (!options.create) refuse('No such file or directory');
       flow = datapath.putFlow(match.key, match.mask, actions);
-      nameFlow(vswitch, flowText, match.key);
+      const name = UFID.exec(flowText)?.[0];
+      if (name !== undefined) nameFlow(datapath, match.key, name.toLowerCase());
     } else {
       if (!options.modify) refuse('File exists');
       datapath.modifyFlow(flow, actions);
@@ -158,14 +159,13 @@ function putFlow(vswitch: VSwitch, flowText: string, actionText: string, options
   return options.statistics ? `${formatStatistics(datapath.flow(flow), datapath.clock.now())}\n` : '';
 }
 
-/** Reads a flow as Open vSwitch reads it; `syntax` is what is said of text that is none. */
-function readFlow({ datapath }: VSwitch, text: string, syntax: (reason: string) => string): FlowMatch {
+/** Reads a flow as Open vSwitch reads it. Refuses text that is none with what `syntax` says of it; what makes no sense is for `senseless` to refuse. */
+function readFlow<T>({ datapath }: VSwitch, text: string, syntax: (reason: string) => string, senseless: () => T): FlowMatch | T {
   try {
     return parseFlow(text, { strict: true, portNumber: (name) => (name === 'ovs-netdev' ? 0 : datapath.findPort(name)?.number) });
   } catch (error) {
-    // What is read and makes no sense is refused when the flow is put.
-    const isSyntax = error instanceof MegaflowError && error.message.startsWith('syntax error');
-    return refuseText(error, isSyntax ? `${syntax(error.message)} (Invalid argument)` : 'updating flow table (Invalid argument)', text);
+    if (error instanceof MegaflowError && !error.message.startsWith('syntax error')) return senseless();
+    return refuseText(error, `${syntax((error as Error).message)} (Invalid argument)`, text);
   }
 }
 
@@ -178,18 +178,23 @@ function refuseText(error: unknown, text: string, value: string): never {
 export function deleteFlow(vswitch: VSwitch, text: string, options: { statistics?: boolean } = {}): string {
   const { datapath } = vswitch;
   const named = findNamed(vswitch, UFID.exec(text)?.[0]);
-  const flow = named ?? findInstalled(vswitch, readFlow(vswitch, text, (reason) => reason).key);
+  const flow = named ?? findInstalled(vswitch, text);
   if (flow === undefined) {
     return fail(`${PREFIX}deleting flow (No such file or directory)\nPerhaps you need to specify a UFID?`, text, 'the key of an installed flow');
   }
   const info = datapath.flow(flow);
   vswitch.deleteFlow(flow);
+  forgetFlowName(datapath, info.key);
   return options.statistics ? `${formatStatistics(info, datapath.clock.now())}\n` : '';
 }
 
 /** `dpctl/del-flows`: removes all flows. They come back with the next packets. */
 export function deleteFlows(vswitch: VSwitch): string {
-  for (const flow of vswitch.datapath.flowNumbers()) vswitch.deleteFlow(flow);
+  const { datapath } = vswitch;
+  for (const flow of datapath.flowNumbers()) {
+    forgetFlowName(datapath, datapath.flow(flow).key);
+    vswitch.deleteFlow(flow);
+  }
   return '';
 }
 
@@ -203,26 +208,16 @@ export function getFlow(vswitch: VSwitch, text: string, options: FlowLineOptions
 
 const UFID = /ufid:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}/;
 
-function findInstalled({ datapath }: VSwitch, key: FlowWords): number | undefined {
-  return datapath.flowNumbers().find((flow) => flowIdentifier(datapath.flow(flow).key) === flowIdentifier(key));
-}
-
-/** Names that flows were given when they were put, by switch: from the name to the identifier of the key. */
-const givenNames = new WeakMap<VSwitch, Map<string, string>>();
-
-function nameFlow(vswitch: VSwitch, text: string, key: FlowWords): void {
-  const name = UFID.exec(text)?.[0].toLowerCase();
-  if (name === undefined) return;
-  let names = givenNames.get(vswitch);
-  if (!names) givenNames.set(vswitch, (names = new Map()));
-  names.set(name, flowIdentifier(key));
-}
-
-function findNamed(vswitch: VSwitch, name: string | undefined): number | undefined {
-  if (name === undefined) return undefined;
+/** What is read and makes no sense is the key of no flow. */
+function findInstalled(vswitch: VSwitch, text: string): number | undefined {
   const { datapath } = vswitch;
-  const identifier = givenNames.get(vswitch)?.get(name.toLowerCase()) ?? name.toLowerCase();
-  return datapath.flowNumbers().find((flow) => flowIdentifier(datapath.flow(flow).key) === identifier);
+  const key = readFlow(vswitch, text, (reason) => reason, () => undefined)?.key;
+  return key && datapath.flowNumbers().find((flow) => flowIdentifier(datapath.flow(flow).key) === flowIdentifier(key));
+}
+
+function findNamed({ datapath }: VSwitch, name: string | undefined): number | undefined {
+  if (name === undefined) return undefined;
+  return datapath.flowNumbers().find((flow) => flowName(datapath, datapath.flow(flow).key) === name.toLowerCase());
 }
 
 // ---- the words of a command ------------------------------------------------------------------------------------------------
@@ -296,7 +291,7 @@ function runDumpFlows(vswitch: VSwitch, words: readonly string[]): string {
   const { filter, type, pmd } = given;
   const types = type?.split(',').filter((word) => word !== '');
   for (const word of types ?? []) {
-    if (!Object.hasOwn(FLOW_TYPES, word)) fail(`${PREFIX}Failed to parse type (${type}) (Invalid argument)`, type, Object.keys(FLOW_TYPES).join(', '));
+    if (!Object.hasOwn(FLOW_TYPES, word)) fail(`${PREFIX}Failed to parse type (${word}) (Invalid argument)`, type, Object.keys(FLOW_TYPES).join(', '));
   }
   const options = { verbose, names, filter };
   let lines: string[];

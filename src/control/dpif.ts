@@ -7,7 +7,7 @@ import { formatFlow } from '../flow/text-format.js';
 import type { SwitchPort } from '../switch/model.js';
 import type { VSwitch } from '../switch/vswitch.js';
 import { DATAPATH_NAME, DATAPATH_TYPE, byName, findBridge, readInteger, type Commands } from './command.js';
-import { flowIdentifier, portNames, type FlowLineOptions } from './flow-lines.js';
+import { flowName, portNames, type FlowLineOptions } from './flow-lines.js';
 import { tunnelOptions } from './tunnels.js';
 
 /** `dpif/show`: the ports of all bridges, with OpenFlow and datapath numbers. */
@@ -42,7 +42,7 @@ export function dumpBridgeFlows(vswitch: VSwitch, bridgeName: string, options: F
   for (const flow of datapath.flowNumbers()) {
     const info = datapath.flow(flow);
     if (vswitch.portOf(info.key)?.bridge !== bridge) continue;
-    if (options.verbose) text += `${flowIdentifier(info.key)} `;
+    if (options.verbose) text += `${flowName(datapath, info.key)} `;
     text += `${formatFlow(info, format)}, ${formatStatistics(info, datapath.clock.now())}, actions:${formatActions(info.actions, format)}\n`;
   }
   return text;

@@ -27,7 +27,7 @@ export function formatDatapathFlow(datapath: Datapath, info: FlowInfo, options: 
   const format = { verbose: options.verbose, portName: portNames(datapath, options) };
   if (!options.verbose) return formatFlowInfo(info, nowMs, format);
   return (
-    `${flowIdentifier(info.key)}, ${formatFlow(info, format)}, ${formatStatistics(info, nowMs)}, dp:ovs` +
+    `${flowName(datapath, info.key)}, ${formatFlow(info, format)}, ${formatStatistics(info, nowMs)}, dp:ovs` +
     `, actions:${formatActions(info.actions, format)}, dp-extra-info:${miniflowBits(info)}`
   );
 }
@@ -43,6 +43,27 @@ export function flowIdentifier(key: FlowWords): string {
     return (hashFinish(hash, 4 * KEY_WORDS) >>> 0).toString(16).padStart(8, '0');
   });
   return `ufid:${digits.join('').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')}`;
+}
+
+/** Names that flows were given when they were put, by datapath: from the identifier of the key to the name. */
+const givenNames = new WeakMap<Datapath, Map<string, string>>();
+
+/** Gives the flow with that key a name, `ufid:` and 128 bits, in place of its identifier. */
+export function nameFlow(datapath: Datapath, key: FlowWords, name: string): void {
+  let names = givenNames.get(datapath);
+  if (!names) givenNames.set(datapath, (names = new Map()));
+  names.set(flowIdentifier(key), name);
+}
+
+/** The name that a flow was given, or else its identifier. */
+export function flowName(datapath: Datapath, key: FlowWords): string {
+  const identifier = flowIdentifier(key);
+  return givenNames.get(datapath)?.get(identifier) ?? identifier;
+}
+
+/** Forgets the name of a flow that goes. */
+export function forgetFlowName(datapath: Datapath, key: FlowWords): void {
+  givenNames.get(datapath)?.delete(flowIdentifier(key));
 }
 
 /**

@@ -37,7 +37,7 @@ export interface Upcall {
   readonly mask: FlowWords;
   /** What is done with this packet and, unless `install` says otherwise, with those that follow. */
   readonly actions: readonly Action[];
-  /** Actions to install where they differ; `null` installs nothing. */
+  /** Actions to install where they differ; `null` installs nothing, and the packet counts as lost though it is forwarded. */
   readonly install?: readonly Action[] | null;
   /** Called with the number of the flow once it is installed. */
   readonly installed?: (flow: number) => void;
@@ -680,8 +680,7 @@ function createEngine(
     const single = Int32Array.of(packet);
     executor.execute(actions.program, single, 1);
     table.release(actions);
-    if (decision.install === null) lookups.missed++;
-    else if (table.size >= datapath.flowLimit) lookups.lost++;
+    if (decision.install === null || table.size >= datapath.flowLimit) lookups.lost++;
     else {
       lookups.missed++;
       // The execution just before may have gone through the datapath again and installed what serves this packet.

@@ -92,7 +92,7 @@ export class MacTable<P> {
 
   /** The entry for a destination; none for multicast and in flood VLANs. */
   lookup(mac: number, vlan: number): MacEntry<P> | undefined {
-    if (this.#floodVlans.has(vlan)) return undefined;
+    if (isMulticast(mac) || this.#floodVlans.has(vlan)) return undefined;
     return this.#byVlan.get(vlan)?.get(mac);
   }
 

@@ -8,6 +8,7 @@ import { formatActions } from '../action/text-format.js';
 import type { Datapath } from '../datapath/datapath.js';
 import { KEY_WORDS, type FlowWords } from '../flow/fields.js';
 import type { Effect, World } from './context.js';
+import { DeletedFlows } from './deleted-flows.js';
 import type { SwitchPort } from './model.js';
 import { hasPartialTag, translate, type Translation } from './translate.js';
 
@@ -69,6 +70,7 @@ export class Revalidator {
   #sequence = 1;
   /** The flows of the sweep under way, from the end; undefined between sweeps. */
   #pending: number[] | undefined;
+  readonly #deleted = new DeletedFlows();
   #startMs = 0;
   #idleMs: number;
   #averageFlows = 0;
@@ -95,7 +97,8 @@ export class Revalidator {
 
   /** What sweeps have found: flows on average and at most, and how long the last sweep took. */
   get statistics(): SweepStatistics {
-    return { averageFlows: this.#averageFlows, mostFlows: this.#maximumFlows, durationMs: this.#durationMs, tracked: this.#tracked.reduce((count, flow) => count + (flow ? 1 : 0), 0) };
+    const tracked = this.#tracked.reduce((count, flow) => count + (flow ? 1 : 0), this.#deleted.count);
+    return { averageFlows: this.#averageFlows, mostFlows: this.#maximumFlows, durationMs: this.#durationMs, tracked };
   }
 
   get sweeping(): boolean {
@@ -114,6 +117,20 @@ export class Revalidator {
     const tracked = this.#tracked[flow];
     if (tracked) this.#host.world.recirculations.release(tracked.recirculations);
     this.#tracked[flow] = undefined;
+  }
+
+  /** Deletes a flow because people want it, and remembers that it did: `wasDeleted`. */
+  deleteByHand(flow: number): void {
+    const { datapath } = this.#host;
+    const { key, mask } = datapath.flow(flow);
+    const tracked = this.#tracked[flow];
+    if (tracked) this.#deleted.add({ key, mask, sequence: tracked.sequence });
+    this.#delete(flow, 'evicted');
+  }
+
+  /** Whether a packet with this key gets no flow, since people have deleted the one that it had. */
+  wasDeleted(key: FlowWords): boolean {
+    return this.#deleted.has(key);
   }
 
   /** Something that translation relies on has changed: the next sweep translates all flows again. */
@@ -144,8 +161,20 @@ export class Revalidator {
     }
     if (pending.length !== 0) return false;
     this.#pending = undefined;
+    this.#sweepDeleted();
     this.#adjustLimit();
     return true;
+  }
+
+  #sweepDeleted(): void {
+    const { world } = this.#host;
+    this.#deleted.sweep(this.#sequence, ({ key, mask }) => {
+      const port = this.#host.portFor(key);
+      if (!port) return false;
+      const fresh = translate(world, port, key, { sideEffects: false });
+      world.recirculations.release(fresh.recirculations);
+      return fresh.error === undefined && !needsMore(fresh.mask, mask);
+    });
   }
 
   /** A limit that follows how long sweeps take. */
@@ -167,6 +196,7 @@ export class Revalidator {
       if (tracked) this.#pushStatistics(flow, tracked, tracked.effects);
       this.#delete(flow, 'evicted');
     }
+    this.#deleted.clear();
   }
 
   #revalidate(flow: number): void {

@@ -644,6 +644,7 @@ export class VSwitch {
     return {
       mask,
       actions,
+      install: this.#revalidator.wasDeleted(key) ? null : undefined,
       installed: (flow) => {
         this.#looseRecirculations.delete(recirculations);
         this.#revalidator.track(flow, sequence, translation);
@@ -798,11 +799,12 @@ export class VSwitch {
     this.#revalidator.purge();
   }
 
-  /** Deletes one flow. Nothing is told of what it has counted since the last sweep. Throws `not-found`. */
+  /**
+   * Deletes one flow. Nothing is told of what it has counted since the last sweep, and as in Open vSwitch 3.1 packets with its very key get no
+   * flow again until it would have to match more than that flow did, or until `purge`. Throws `not-found`.
+   */
   deleteFlow(flow: number): void {
-    this.datapath.deleteFlow(flow);
-    this.#revalidator.forget(flow);
-    this.#events.emit('flow-removed', () => ({ flow, reason: 'evicted' }));
+    this.#revalidator.deleteByHand(flow);
   }
 
   #age(): void {
