@@ -48,7 +48,11 @@ function popOne(frame: Uint8Array, shift = 0, pool = new PacketPool({ slots: 64 
   if (kept === 0) return { drops: reasonCounts(drops) };
   expect([hash[packet], inPort[packet], recircId[packet]]).toEqual([0, 9, 0]);
   const isTyped = (extras[packet] & Extras.metadata) !== 0;
-  const answer: Popped = { frame: frameText(pool, packet), tunnel: parseTunnel(pool, packet), drops: reasonCounts(drops) };
+  const answer: Popped = {
+    frame: frameText(pool, packet),
+    tunnel: parseTunnel(pool, packet),
+    drops: reasonCounts(drops),
+  };
   return isTyped ? { ...answer, packetType: packetType[packet] } : answer;
 }
 
@@ -63,7 +67,14 @@ function patch(frame: Uint8Array, at: number, hex: string, fixes = true): Uint8A
   return copy;
 }
 
-const TUNNEL: TunnelMetadata = { source: '10.10.10.2', destination: '10.10.10.1', id: 0x123456, tos: 0xb9, ttl: 7, key: true };
+const TUNNEL: TunnelMetadata = {
+  source: '10.10.10.2',
+  destination: '10.10.10.1',
+  id: 0x123456,
+  tos: 0xb9,
+  ttl: 7,
+  key: true,
+};
 const TUNNEL6: TunnelMetadata = {
   ...TUNNEL,
   source: 'fd00::2',
@@ -71,7 +82,11 @@ const TUNNEL6: TunnelMetadata = {
   sourcePort: 40000,
   destinationPort: 8472,
 };
-const sound = (tunnel: TunnelMetadata, frame = INNER): Popped => ({ frame: toHex(frame), tunnel: expect.objectContaining(tunnel), drops: {} });
+const sound = (tunnel: TunnelMetadata, frame = INNER): Popped => ({
+  frame: toHex(frame),
+  tunnel: expect.objectContaining(tunnel),
+  drops: {},
+});
 const refused = (reason: string): Popped => ({ drops: { [reason]: 1 } });
 
 // Places in a frame over IPv4 (VXLAN at 42), and over IPv6 (at 62).
@@ -91,7 +106,11 @@ const cases: [what: string, frame: Uint8Array, expected: Popped][] = [
   ['any UDP destination port', patch(plain, 36, '0001'), sound(TUNNEL)],
   ['a VNI of zero', patch(plain, VXLAN + 4, '000000'), sound({ source: '10.10.10.2', key: true })],
   ['outer padding, which becomes inner', fromHex(`${toHex(plain)}0000`), sound(TUNNEL, fromHex(`${toHex(INNER)}0000`))],
-  ['… that a UDP checksum covers', fromHex(`${toHex(summed)}0000`), sound({ ...TUNNEL, checksum: true }, fromHex(`${toHex(INNER)}0000`))],
+  [
+    '… that a UDP checksum covers',
+    fromHex(`${toHex(summed)}0000`),
+    sound({ ...TUNNEL, checksum: true }, fromHex(`${toHex(INNER)}0000`)),
+  ],
   ['… and finds wrong', fromHex(`${toHex(summed)}0100`), refused('tunnel-pop-udp-checksum')],
   ['an IPv4 total length that leaves inner bytes out', patch(plain, 16, '0024'), sound(TUNNEL)],
   // Each check
@@ -126,7 +145,11 @@ const cases: [what: string, frame: Uint8Array, expected: Popped][] = [
   ['GPE with the O bit', patch(plain, VXLAN, '0d000003'), refused('tunnel-pop-flags')],
   ['GPE without I', patch(plain, VXLAN, '04000003'), refused('tunnel-pop-flags')],
   ['GPE with a reserved bit', patch(plain, VXLAN, '0c000103'), refused('tunnel-pop-flags')],
-  ['GPE with an inner packet of a byte', encapsulated(1), { frame: '45', tunnel: expect.objectContaining(TUNNEL), packetType: 0x10800, drops: {} }],
+  [
+    'GPE with an inner packet of a byte',
+    encapsulated(1),
+    { frame: '45', tunnel: expect.objectContaining(TUNNEL), packetType: 0x10800, drops: {} },
+  ],
   ['GPE with nothing inside', encapsulated(0), refused('runt')],
 ];
 
@@ -172,7 +195,11 @@ describe('tnl_pop', () => {
   it(`undoes a push (seed ${seed})`, () => {
     const random = randomFrom(seed);
     const pool = new PacketPool({ slots: 64 });
-    const templates = ['tx-1', 'ipv6-1'].flatMap((name) => recordedTunnelFrames(name).slice(0, 4).map((one) => createPushTemplate(templateOf(one))));
+    const templates = ['tx-1', 'ipv6-1'].flatMap((name) =>
+      recordedTunnelFrames(name)
+        .slice(0, 4)
+        .map((one) => createPushTemplate(templateOf(one))),
+    );
     const push = createPush(pool);
     const pop = createPop(pool);
     const drops = new Float64Array(REASON_COUNT);
@@ -214,7 +241,10 @@ describe('tnl_pop', () => {
       const isIpv6 = frame[12] !== 8;
       // What src/wire refuses and a flow has excluded: another protocol behind IPv6.
       if (isIpv6 && frame[20] !== 17) continue;
-      expect([context, answers[0].frame]).toEqual([context, wire.frame && (wire.nextProtocol !== 3 || wire.frame.length >= 14) ? toHex(wire.frame) : undefined]);
+      expect([context, answers[0].frame]).toEqual([
+        context,
+        wire.frame && (wire.nextProtocol !== 3 || wire.frame.length >= 14) ? toHex(wire.frame) : undefined,
+      ]);
       if (wire.frame !== undefined) {
         expect(answers[0].tunnel?.id ?? 0).toBe(wire.vni);
         soundCount++;
@@ -247,7 +277,12 @@ describe('tnl_pop', () => {
     pool.recircId[packet] = 4;
     expect(createPop(pool)(Int32Array.of(packet), 1, 9, new Float64Array(REASON_COUNT))).toBe(1);
     expect(parseTunnel(pool, packet)).toEqual(frame === plain ? TUNNEL : TUNNEL6);
-    expect([pool.extras[packet] & Extras.metadata, pool.recircId[packet], pool.hash[packet], pool.inPort[packet]]).toEqual([0, 0, 0, 9]);
+    expect([
+      pool.extras[packet] & Extras.metadata,
+      pool.recircId[packet],
+      pool.hash[packet],
+      pool.inPort[packet],
+    ]).toEqual([0, 0, 0, 9]);
     expect(columns.map((column) => column[packet])).toEqual([0, 0, 0, 0]);
   });
 });

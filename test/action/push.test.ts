@@ -138,7 +138,10 @@ describe('the UDP source port', () => {
   it(`is 32768 + (hash × 28232 >> 32), in exact numbers (seed ${seed})`, () => {
     const random = randomFrom(seed);
     for (let round = 0; round < 10_000; round++) {
-      const hash = round < 8 ? [0, 1, -1, 0x7fff_ffff, -0x8000_0000, 0xffff, 0x1_0000, 0xffff_0000 | 0][round] : random(2 ** 32) | 0;
+      const hash =
+        round < 8
+          ? [0, 1, -1, 0x7fff_ffff, -0x8000_0000, 0xffff, 0x1_0000, 0xffff_0000 | 0][round]
+          : random(2 ** 32) | 0;
       expect(sourcePort(hash)).toBe(32768 + Number((BigInt(hash >>> 0) * 28232n) >> 32n));
     }
     expect([sourcePort(0), sourcePort(-1)]).toEqual([32768, 60999]);

@@ -40,14 +40,28 @@ function apply(frame: Uint8Array, ...texts: string[]): Uint8Array {
 
 type Change = Record<string, unknown>;
 const ethernet: Layer = { type: 'ethernet', source: '02:00:00:00:00:09', destination: '02:00:00:00:00:0a' };
-const ip = (change: Change = {}): Layer => ({ type: 'ipv4', source: '1.1.1.9', destination: '1.1.1.10', tos: 0xb9, ttl: 64, ...change }) as Layer;
+const ip = (change: Change = {}): Layer =>
+  ({ type: 'ipv4', source: '1.1.1.9', destination: '1.1.1.10', tos: 0xb9, ttl: 64, ...change }) as Layer;
 const ip6 = (change: Change = {}): Layer =>
-  ({ type: 'ipv6', source: 'fe80::9', destination: 'fe80::8', trafficClass: 0x12, flowLabel: 0x34567, hopLimit: 255, ...change }) as Layer;
-const udp = (change: Change = {}): Layer => ({ type: 'udp', sourcePort: 1111, destinationPort: 2222, ...change }) as Layer;
-const tcp = (change: Change = {}): Layer => ({ type: 'tcp', sourcePort: 1111, destinationPort: 80, sequence: 77, ...change }) as Layer;
-const sctp = (change: Change = {}): Layer => ({ type: 'sctp', sourcePort: 5, destinationPort: 6, verificationTag: 7, ...change }) as Layer;
-const icmp = (change: Change = {}): Layer => ({ type: 'icmp', icmpType: 8, code: 0, identifier: 1, sequence: 2, ...change }) as Layer;
-const icmpv6 = (change: Change = {}): Layer => ({ type: 'icmpv6', icmpType: 128, code: 0, identifier: 1, sequence: 2, ...change }) as Layer;
+  ({
+    type: 'ipv6',
+    source: 'fe80::9',
+    destination: 'fe80::8',
+    trafficClass: 0x12,
+    flowLabel: 0x34567,
+    hopLimit: 255,
+    ...change,
+  }) as Layer;
+const udp = (change: Change = {}): Layer =>
+  ({ type: 'udp', sourcePort: 1111, destinationPort: 2222, ...change }) as Layer;
+const tcp = (change: Change = {}): Layer =>
+  ({ type: 'tcp', sourcePort: 1111, destinationPort: 80, sequence: 77, ...change }) as Layer;
+const sctp = (change: Change = {}): Layer =>
+  ({ type: 'sctp', sourcePort: 5, destinationPort: 6, verificationTag: 7, ...change }) as Layer;
+const icmp = (change: Change = {}): Layer =>
+  ({ type: 'icmp', icmpType: 8, code: 0, identifier: 1, sequence: 2, ...change }) as Layer;
+const icmpv6 = (change: Change = {}): Layer =>
+  ({ type: 'icmpv6', icmpType: 128, code: 0, identifier: 1, sequence: 2, ...change }) as Layer;
 const data: Layer = { type: 'payload', bytes: fromHex('00ff0102030405060708fe') };
 const frame = (...layers: Layer[]): Uint8Array => buildFrame([ethernet, ...layers, data]);
 
@@ -66,17 +80,33 @@ type Case = [text: string, before: Uint8Array, after: Uint8Array];
 const cases: Case[] = [
   ['set(ipv4(src=9.8.7.6))', frame(ip(), udp()), frame(ip({ source: '9.8.7.6' }), udp())],
   ['set(ipv4(dst=9.8.7.6))', frame(ip(), tcp()), frame(ip({ destination: '9.8.7.6' }), tcp())],
-  ['set(ipv4(src=9.8.7.6/255.0.255.0,dst=255.255.255.255/0.0.0.254))', frame(ip(), tcp()), frame(ip({ source: '9.1.7.9', destination: '1.1.1.254' }), tcp())],
+  [
+    'set(ipv4(src=9.8.7.6/255.0.255.0,dst=255.255.255.255/0.0.0.254))',
+    frame(ip(), tcp()),
+    frame(ip({ source: '9.1.7.9', destination: '1.1.1.254' }), tcp()),
+  ],
   ['set(ipv4(tos=0x3/0x3))', frame(ip(), udp()), frame(ip({ tos: 0xbb }), udp())],
   ['set(ipv4(tos=0))', frame(ip(), udp()), frame(ip({ tos: 0 }), udp())],
   ['set(ipv4(ttl=63))', frame(ip(), udp()), frame(ip({ ttl: 63 }), udp())],
-  ['set(ipv4(src=9.8.7.6,dst=5.4.3.2,tos=0xff,ttl=1))', frame(ip(), icmp()), frame(ip({ source: '9.8.7.6', destination: '5.4.3.2', tos: 255, ttl: 1 }), icmp())],
+  [
+    'set(ipv4(src=9.8.7.6,dst=5.4.3.2,tos=0xff,ttl=1))',
+    frame(ip(), icmp()),
+    frame(ip({ source: '9.8.7.6', destination: '5.4.3.2', tos: 255, ttl: 1 }), icmp()),
+  ],
   ['set(ipv4(src=9.8.7.6))', frame(ip(), sctp()), frame(ip({ source: '9.8.7.6' }), sctp())],
   ['set(ipv4(src=9.8.7.6))', frame(ip({ protocol: 47 })), frame(ip({ protocol: 47, source: '9.8.7.6' }))],
-  ['set(ipv4(dst=9.8.7.6,ttl=3))', frame(ip({ options: fromHex('01010101') }), tcp()), frame(ip({ options: fromHex('01010101'), destination: '9.8.7.6', ttl: 3 }), tcp())],
+  [
+    'set(ipv4(dst=9.8.7.6,ttl=3))',
+    frame(ip({ options: fromHex('01010101') }), tcp()),
+    frame(ip({ options: fromHex('01010101'), destination: '9.8.7.6', ttl: 3 }), tcp()),
+  ],
   // ICMPv6 has a checksum with addresses over IPv6 only.
   ['set(ipv4(src=9.8.7.6))', frame(ip({ protocol: 58 })), frame(ip({ protocol: 58, source: '9.8.7.6' }))],
-  ['set(ipv6(src=fd00::1,dst=fd00::2))', frame(ip6(), udp()), frame(ip6({ source: 'fd00::1', destination: 'fd00::2' }), udp())],
+  [
+    'set(ipv6(src=fd00::1,dst=fd00::2))',
+    frame(ip6(), udp()),
+    frame(ip6({ source: 'fd00::1', destination: 'fd00::2' }), udp()),
+  ],
   ['set(ipv6(src=fd00::1))', frame(ip6(), tcp()), frame(ip6({ source: 'fd00::1' }), tcp())],
   ['set(ipv6(dst=fd00::2))', frame(ip6(), icmpv6()), frame(ip6({ destination: 'fd00::2' }), icmpv6())],
   ['set(ipv6(dst=ff00::/ff00::))', frame(ip6(), udp()), frame(ip6({ destination: 'ff80::8' }), udp())],
@@ -92,13 +122,21 @@ const cases: Case[] = [
   ['set(sctp(src=9,dst=10))', frame(ip(), sctp()), frame(ip(), sctp({ sourcePort: 9, destinationPort: 10 }))],
   ['set(sctp(dst=10))', frame(ip6(), sctp()), frame(ip6(), sctp({ destinationPort: 10 }))],
   ['set(icmp(type=0))', frame(ip(), icmp()), frame(ip(), icmp({ icmpType: 0 }))],
-  ['set(icmp(type=3,code=1))', frame(ip(), icmp()), frame(ip(), icmp({ icmpType: 3, code: 1, identifier: undefined, sequence: undefined, rest: 0x00010002 }))],
+  [
+    'set(icmp(type=3,code=1))',
+    frame(ip(), icmp()),
+    frame(ip(), icmp({ icmpType: 3, code: 1, identifier: undefined, sequence: undefined, rest: 0x00010002 })),
+  ],
   ['set(icmpv6(type=129))', frame(ip6(), icmpv6()), frame(ip6(), icmpv6({ icmpType: 129 }))],
   // A UDP checksum of zero stays zero.
   ['set(udp(src=9))', frame(ip(), udp({ checksum: 0 })), frame(ip(), udp({ sourcePort: 9, checksum: 0 }))],
   ['set(ipv4(src=9.8.7.6))', frame(ip(), udp({ checksum: 0 })), frame(ip({ source: '9.8.7.6' }), udp({ checksum: 0 }))],
   // A checksum that was wrong is as wrong afterwards: SCTP's by the same bits.
-  ['set(ipv4(dst=1.1.1.11))', frame(ip(), tcp({ checksum: 0x1234 })), frame(ip({ destination: '1.1.1.11' }), tcp({ checksum: 0x1233 }))],
+  [
+    'set(ipv4(dst=1.1.1.11))',
+    frame(ip(), tcp({ checksum: 0x1234 })),
+    frame(ip({ destination: '1.1.1.11' }), tcp({ checksum: 0x1233 })),
+  ],
 ];
 
 describe('set', () => {
@@ -121,8 +159,14 @@ describe('set', () => {
         (isUdp ? udp : tcp)({ sourcePort: from, destinationPort: to });
       const addresses = Array.from({ length: 4 }, () => bits(32));
       const masks = [bits(32), bits(32)];
-      const network = (from: number, to: number): Layer => ip({ source: formatIpv4(from), destination: formatIpv4(to) });
-      const before = buildFrame([ethernet, network(addresses[0], addresses[1]), transport(source, destination), payload]);
+      const network = (from: number, to: number): Layer =>
+        ip({ source: formatIpv4(from), destination: formatIpv4(to) });
+      const before = buildFrame([
+        ethernet,
+        network(addresses[0], addresses[1]),
+        transport(source, destination),
+        payload,
+      ]);
       const after = buildFrame([
         ethernet,
         network(mix(addresses[0], addresses[2], masks[0]), mix(addresses[1], addresses[3], masks[1])),
@@ -164,18 +208,36 @@ describe('set', () => {
 
   it('writes MAC addresses, masked and not', () => {
     const before = frame(ip(), udp());
-    expect(toHex(apply(before, 'set(eth(src=02:00:00:00:00:77,dst=02:00:00:00:00:78))'), 0, 12)).toBe('020000000078020000000077');
-    expect(toHex(apply(before, 'set(eth(dst=ff:ff:ff:ff:ff:ff/01:00:00:00:00:f0))'))).toBe(`0300000000fa${toHex(before, 6)}`);
+    expect(toHex(apply(before, 'set(eth(src=02:00:00:00:00:77,dst=02:00:00:00:00:78))'), 0, 12)).toBe(
+      '020000000078020000000077',
+    );
+    expect(toHex(apply(before, 'set(eth(dst=ff:ff:ff:ff:ff:ff/01:00:00:00:00:f0))'))).toBe(
+      `0300000000fa${toHex(before, 6)}`,
+    );
   });
 
   it('writes ARP and RARP', () => {
     const arp = (change: Change = {}): Uint8Array =>
       buildFrame([
         ethernet,
-        { type: 'arp', operation: 1, senderMac: '02:00:00:00:aa:01', senderIp: '1.1.1.9', targetMac: '02:00:00:00:bb:02', targetIp: '1.1.1.8', ...change } as Layer,
+        {
+          type: 'arp',
+          operation: 1,
+          senderMac: '02:00:00:00:aa:01',
+          senderIp: '1.1.1.9',
+          targetMac: '02:00:00:00:bb:02',
+          targetIp: '1.1.1.8',
+          ...change,
+        } as Layer,
       ]);
     const all = 'set(arp(sip=9.9.9.9,tip=8.8.8.8,op=2,sha=02:00:00:00:00:01,tha=02:00:00:00:00:02))';
-    const after = arp({ operation: 2, senderMac: '02:00:00:00:00:01', senderIp: '9.9.9.9', targetMac: '02:00:00:00:00:02', targetIp: '8.8.8.8' });
+    const after = arp({
+      operation: 2,
+      senderMac: '02:00:00:00:00:01',
+      senderIp: '9.9.9.9',
+      targetMac: '02:00:00:00:00:02',
+      targetIp: '8.8.8.8',
+    });
     const reverse = (bytes: Uint8Array): Uint8Array => fromHex(toHex(bytes).replace('08060001', '80350001'));
     expect(toHex(apply(arp(), all))).toBe(toHex(after));
     expect(toHex(apply(reverse(arp()), all))).toBe(toHex(reverse(after)));
@@ -205,7 +267,12 @@ describe('set', () => {
       ['an address behind another option', both, nd(target, other, tll), nd(newTarget, other, '0201020000000078')],
       // Observed with 3.1.0.
       ['only the first of two addresses', both, nd(target, sll, tll), nd(newTarget, '0101020000000077', tll)],
-      ['no address behind an option of no length', both, nd(target, '0500000000000000', sll), nd(newTarget, '0500000000000000', sll)],
+      [
+        'no address behind an option of no length',
+        both,
+        nd(target, '0500000000000000', sll),
+        nd(newTarget, '0500000000000000', sll),
+      ],
       ['no address of two units', both, nd(target, `0102${'00'.repeat(14)}`), nd(newTarget, `0102${'00'.repeat(14)}`)],
       ['no address that is cut', both, nd(target, sll.slice(0, -2)), nd(newTarget, sll.slice(0, -2))],
       ['nothing where the target is cut', both, nd(target.slice(2)), nd(target.slice(2))],
@@ -216,7 +283,11 @@ describe('set', () => {
 
   it('leaves the payload of later fragments alone, and heeds that first ones have a header', () => {
     const fragment = (offset: number, source: string): Uint8Array =>
-      buildFrame([ethernet, ip({ source, protocol: 17, fragmentOffset: offset, moreFragments: true }), { type: 'payload', bytes: fromHex('045708ae0010beef0102030405060708') }]);
+      buildFrame([
+        ethernet,
+        ip({ source, protocol: 17, fragmentOffset: offset, moreFragments: true }),
+        { type: 'payload', bytes: fromHex('045708ae0010beef0102030405060708') },
+      ]);
     const text = 'set(ipv4(src=9.8.7.6))';
     expect(toHex(apply(fragment(8, '1.1.1.9'), text))).toBe(toHex(fragment(8, '9.8.7.6')));
     expect(toHex(apply(fragment(8, '1.1.1.9'), 'set(udp(src=1))'))).toBe(toHex(fragment(8, '1.1.1.9')));
@@ -224,7 +295,11 @@ describe('set', () => {
     expect(toHex(first, 0, 40)).toBe(toHex(fragment(0, '9.8.7.6'), 0, 40));
     expect(toHex(first, 40, 42)).not.toBe('beef');
     const fragment6 = (offset: number, destination: string): Uint8Array =>
-      buildFrame([ethernet, ip6({ destination, protocol: 17, extensions: [{ type: 'fragment', offset, more: true, identification: 1 }] }), { type: 'payload', bytes: fromHex('045708ae0010beef0102030405060708') }]);
+      buildFrame([
+        ethernet,
+        ip6({ destination, protocol: 17, extensions: [{ type: 'fragment', offset, more: true, identification: 1 }] }),
+        { type: 'payload', bytes: fromHex('045708ae0010beef0102030405060708') },
+      ]);
     expect(toHex(apply(fragment6(8, 'fe80::8'), 'set(ipv6(dst=fe80::77))'))).toBe(toHex(fragment6(8, 'fe80::77')));
     expect(toHex(apply(fragment6(0, 'fe80::8'), 'set(ipv6(dst=fe80::77))'), 68, 70)).toBe('be80');
   });
@@ -254,7 +329,9 @@ describe('set', () => {
     'set(arp(op=1))',
     'set(nd(target=::1))',
   ])('%s leaves alone what it is not for, and what is not sound', (text) => {
-    const others = [ip(), ip6()].flatMap((network) => [udp(), tcp(), sctp(), icmp(), icmpv6()].map((layer) => [network, layer]));
+    const others = [ip(), ip6()].flatMap((network) =>
+      [udp(), tcp(), sctp(), icmp(), icmpv6()].map((layer) => [network, layer]),
+    );
     let changed = 0;
     for (const [network, layer] of others) {
       // ICMP over IPv6 and the like are nothing; `buildFrame` does not sum them.
@@ -283,7 +360,11 @@ describe('set', () => {
       [1, 8, 'set(icmp(type=1))'],
     ] as const) {
       for (const length of [least - 1, least]) {
-        const before = buildFrame([ethernet, ip({ protocol }), { type: 'payload', bytes: new Uint8Array(length).fill(0x33) }]);
+        const before = buildFrame([
+          ethernet,
+          ip({ protocol }),
+          { type: 'payload', bytes: new Uint8Array(length).fill(0x33) },
+        ]);
         expect([text, length, toHex(apply(before, text)) === toHex(before)]).toEqual([text, length, length < least]);
         const moved = toHex(apply(before, 'set(ipv4(src=9.8.7.6))'), 34);
         const isSummed = length === least && (protocol === 6 || protocol === 17);
@@ -313,15 +394,42 @@ describe('set', () => {
     set('set(skb_priority(0x1234))');
     set('set(skb_mark(0xff/0x0f))');
     set('set(skb_mark(0x50/0xf0))');
-    expect([pool.skbPriority[packet], pool.skbMark[packet], pool.extras[packet]]).toEqual([0x1234, 0x5f, Extras.metadata]);
+    expect([pool.skbPriority[packet], pool.skbMark[packet], pool.extras[packet]]).toEqual([
+      0x1234,
+      0x5f,
+      Extras.metadata,
+    ]);
     set('set(tunnel(tun_id=0x123456,src=10.10.10.1,dst=10.10.10.2,tos=0x3,ttl=64,flags(df|key)))');
     expect(pool.extras[packet]).toBe(Extras.metadata | Extras.tunnel);
-    expect(parseTunnel(pool, packet)).toEqual({ source: '10.10.10.1', destination: '10.10.10.2', id: 0x123456, tos: 3, ttl: 64, dontFragment: true, key: true });
+    expect(parseTunnel(pool, packet)).toEqual({
+      source: '10.10.10.1',
+      destination: '10.10.10.2',
+      id: 0x123456,
+      tos: 3,
+      ttl: 64,
+      dontFragment: true,
+      key: true,
+    });
     set('set(tunnel(tun_id=0x5,ipv6_src=fd00::1,ipv6_dst=fd00::2,ttl=64,tp_dst=4789,flags(df|csum|key)))');
     expect(pool.extras[packet]).toBe(Extras.metadata | Extras.tunnel | Extras.tunnelWide);
-    expect(parseTunnel(pool, packet)).toEqual({ source: 'fd00::1', destination: 'fd00::2', id: 5, ttl: 64, destinationPort: 4789, dontFragment: true, checksum: true, key: true });
+    expect(parseTunnel(pool, packet)).toEqual({
+      source: 'fd00::1',
+      destination: 'fd00::2',
+      id: 5,
+      ttl: 64,
+      destinationPort: 4789,
+      dontFragment: true,
+      checksum: true,
+      key: true,
+    });
     set('set(tunnel(tun_id=0x6,src=10.10.10.1,dst=10.10.10.2,ttl=1,flags(key)))');
-    expect(parseTunnel(pool, packet)).toEqual({ source: '10.10.10.1', destination: '10.10.10.2', id: 6, ttl: 1, key: true });
+    expect(parseTunnel(pool, packet)).toEqual({
+      source: '10.10.10.1',
+      destination: '10.10.10.2',
+      id: 6,
+      ttl: 1,
+      key: true,
+    });
   });
 
   it.each(['mpls(label=1,tc=0,ttl=64,bos=1)', 'nd_ext(nd_reserved=0x0,nd_options_type=1)'])('refuses %s', (text) => {
@@ -339,7 +447,9 @@ describe('tags', () => {
   it('are pushed outside of what is there, without CFI', () => {
     expect(toHex(apply(plain, 'push_vlan(vid=5,pcp=3)'))).toBe(tagged('81006005'));
     expect(toHex(apply(plain, 'push_vlan(tpid=0x88a8,vid=4095,pcp=7)'))).toBe(tagged('88a8efff'));
-    expect(toHex(apply(plain, 'push_vlan(vid=5,pcp=0)', 'push_vlan(tpid=0x88a8,vid=6,pcp=0)'))).toBe(tagged('88a8000681000005'));
+    expect(toHex(apply(plain, 'push_vlan(vid=5,pcp=0)', 'push_vlan(tpid=0x88a8,vid=6,pcp=0)'))).toBe(
+      tagged('88a8000681000005'),
+    );
   });
 
   it('are popped from outside, whatever they are', () => {

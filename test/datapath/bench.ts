@@ -81,7 +81,13 @@ export function decision(text: string, ...exact: FieldName[]): Upcall {
 }
 
 /** A megaflow with the key of a frame that comes in on a port. */
-export function put({ datapath }: Bench, inPort: number, frame: Uint8Array, text: string, ...exact: FieldName[]): number {
+export function put(
+  { datapath }: Bench,
+  inPort: number,
+  frame: Uint8Array,
+  text: string,
+  ...exact: FieldName[]
+): number {
   const { mask, actions } = decision(text, ...exact);
   return datapath.putFlow(datapath.keyOf(frame, inPort)!, mask, actions);
 }
@@ -97,7 +103,11 @@ export function tcp(from: number, to: number, flags: number): Uint8Array {
 
 function packet(from: number, to: number, transport: Layer, length: number): Uint8Array {
   return buildFrame([
-    { type: 'ethernet', source: `02:00:00:00:00:${from.toString(16)}`, destination: `02:00:00:00:01:${to.toString(16)}` },
+    {
+      type: 'ethernet',
+      source: `02:00:00:00:00:${from.toString(16)}`,
+      destination: `02:00:00:00:01:${to.toString(16)}`,
+    },
     { type: 'ipv4', source: `10.0.0.${from}`, destination: `10.0.0.${to}` },
     transport,
     { type: 'payload', bytes: new Uint8Array(length).fill(from) },

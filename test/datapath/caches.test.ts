@@ -25,15 +25,29 @@ const LISTS = [
   'trunc(30),2,3',
   'check_pkt_len(size=70,gt(2),le(3)),4',
 ];
-const FIELDS: FieldName[] = ['ethSrc', 'ethType', 'ipProto', 'ipv4Src', 'tpSrc', 'vlanTci', 'ipv6Src', 'arpSha', 'tunId', 'ipFrag'];
+const FIELDS: FieldName[] = [
+  'ethSrc',
+  'ethType',
+  'ipProto',
+  'ipv4Src',
+  'tpSrc',
+  'vlanTci',
+  'ipv6Src',
+  'arpSha',
+  'tunId',
+  'ipFrag',
+];
 
 /** A decision that hangs on the key under its mask alone. */
 const decide: Decide = (key: FlowWords) => {
   const inPort = getField(key, 'inPort');
   const recircId = getField(key, 'recircId');
   const type = getField(key, 'ethType');
-  const fields = FIELDS.filter((_, index) => ((type * 7 + recircId) >> index % 5) & 1);
-  const choice = fields.reduce((sum, name) => sum + (name === 'ipv6Src' ? key[33] & 0xff : getField(key, name) % 251), inPort + 3 * recircId);
+  const fields = FIELDS.filter((_, index) => ((type * 7 + recircId) >> (index % 5)) & 1);
+  const choice = fields.reduce(
+    (sum, name) => sum + (name === 'ipv6Src' ? key[33] & 0xff : getField(key, name) % 251),
+    inPort + 3 * recircId,
+  );
   if (choice % 17 === 0) return null;
   const text = LISTS[recircId > 2 ? choice % 4 : choice % LISTS.length];
   return decision(text, 'ethType', 'vlanTci', ...fields);
@@ -43,7 +57,9 @@ it(`without caches and with them, the same happens (seed ${seed})`, { timeout: 1
   const sizes = [0, 64, 8192];
   const benches = sizes.map((exactMatchEntries) => createBench(decide, { exactMatchEntries, seed: 5 }));
   const random = randomFrom(seed);
-  const frames = Array.from({ length: 300 }, (_, index) => (index % 3 === 0 ? udp(1 + (index % 40), 9) : randomFrame(random)));
+  const frames = Array.from({ length: 300 }, (_, index) =>
+    index % 3 === 0 ? udp(1 + (index % 40), 9) : randomFrame(random),
+  );
   const each = (act: (bench: Bench) => unknown): void => {
     const [expected, ...others] = benches.map(act);
     for (const other of others) expect(other).toEqual(expected);
@@ -79,7 +95,9 @@ it(`without caches and with them, the same happens (seed ${seed})`, { timeout: 1
     if (round % 20 === 0) each(state);
   }
   each(state);
-  each(({ datapath }) => datapath.ports().map(({ rxPackets, rxBytes, txPackets, txBytes }) => [rxPackets, rxBytes, txPackets, txBytes]));
+  each(({ datapath }) =>
+    datapath.ports().map(({ rxPackets, rxBytes, txPackets, txBytes }) => [rxPackets, rxBytes, txPackets, txBytes]),
+  );
   const { hit, missed, lost } = benches[0].datapath.statistics();
   expect(Math.min(hit, missed, lost)).toBeGreaterThan(50);
   for (const bench of benches) bench.close();

@@ -17,8 +17,23 @@ describe('flows', () => {
     const key = datapath.keyOf(frame, 1)!;
     const { mask, actions } = decision('2,3', 'ethSrc');
     const flow = datapath.putFlow(key, mask, actions);
-    expect(datapath.flow(flow)).toEqual({ flow, key, mask, actions, packets: 0, bytes: 0, usedMs: undefined, tcpFlags: 0 });
-    expect([datapath.flowNumbers(), datapath.flowCount, datapath.hasFlow(flow), datapath.hasFlow(flow + 1), datapath.hasFlow(-1)]).toEqual([[flow], 1, true, false, false]);
+    expect(datapath.flow(flow)).toEqual({
+      flow,
+      key,
+      mask,
+      actions,
+      packets: 0,
+      bytes: 0,
+      usedMs: undefined,
+      tcpFlags: 0,
+    });
+    expect([
+      datapath.flowNumbers(),
+      datapath.flowCount,
+      datapath.hasFlow(flow),
+      datapath.hasFlow(flow + 1),
+      datapath.hasFlow(-1),
+    ]).toEqual([[flow], 1, true, false, false]);
     expect(datapath.flowActionsText(flow)).toBe('2,3');
     expect(datapath.findFlow(key, mask)).toBe(flow);
     // What the mask does not cover does not matter; another mask does, and another key under it.
@@ -53,8 +68,13 @@ describe('flows', () => {
     const counted = { packets: 1, bytes: 54, usedMs: 1000, tcpFlags: 2 };
     expect(bench.datapath.flow(flow)).toMatchObject({ ...counted, actions: parseActions('3,4') });
     bench.datapath.inject(1, frame);
-    expect(bench.take()).toEqual([[3, text], [4, text]]);
-    expect(() => bench.datapath.modifyFlow(flow, parseActions('meter(1)'))).toThrow(expect.objectContaining({ code: 'unsupported-action' }));
+    expect(bench.take()).toEqual([
+      [3, text],
+      [4, text],
+    ]);
+    expect(() => bench.datapath.modifyFlow(flow, parseActions('meter(1)'))).toThrow(
+      expect.objectContaining({ code: 'unsupported-action' }),
+    );
     expect(bench.datapath.flowActionsText(flow)).toBe('3,4');
     bench.close();
   });
@@ -87,7 +107,9 @@ describe('flows', () => {
 
   it('are not put with actions that are not executed', () => {
     const bench = createBench();
-    expect(() => put(bench, 1, frame, 'clone(ct_clear),2')).toThrow(expect.objectContaining({ code: 'unsupported-action', value: 'ct_clear' }));
+    expect(() => put(bench, 1, frame, 'clone(ct_clear),2')).toThrow(
+      expect.objectContaining({ code: 'unsupported-action', value: 'ct_clear' }),
+    );
     expect(bench.datapath.flowCount).toBe(0);
     bench.close();
   });
@@ -97,7 +119,9 @@ describe('flows', () => {
     for (let from = 1; from <= 4; from++) bench.datapath.inject(1, udp(from, 9));
     expect(bench.take()).toHaveLength(4);
     expect(bench.datapath.statistics()).toEqual({ hit: 0, missed: 2, lost: 2, flows: 2, drops: {} });
-    expect(() => put(bench, 1, udp(5, 9), '2', 'ethSrc')).toThrow(expect.objectContaining({ code: 'flow-limit', value: 2 }));
+    expect(() => put(bench, 1, udp(5, 9), '2', 'ethSrc')).toThrow(
+      expect.objectContaining({ code: 'flow-limit', value: 2 }),
+    );
     bench.datapath.flowLimit = 3;
     put(bench, 1, udp(5, 9), '2', 'ethSrc');
     bench.datapath.deleteAllFlows();
@@ -167,13 +191,21 @@ describe('the line of a dump', () => {
     for (const name of ['inPort', 'recircId', 'packetType', 'ethType', 'ipFrag'] as const) setExact(mask, name);
     const flow = datapath.putFlow(datapath.keyOf(frame, 1)!, mask, parseActions('2,3'));
     const match = 'recirc_id(0),in_port(1),packet_type(ns=0,id=0),eth_type(0x0800),ipv4(frag=no)';
-    expect(formatFlowInfo(datapath.flow(flow), clock.now())).toBe(`${match}, packets:0, bytes:0, used:never, actions:2,3`);
+    expect(formatFlowInfo(datapath.flow(flow), clock.now())).toBe(
+      `${match}, packets:0, bytes:0, used:never, actions:2,3`,
+    );
     datapath.inject(1, frame);
     clock.advance(1234);
-    expect(formatFlowInfo(datapath.flow(flow), clock.now())).toBe(`${match}, packets:1, bytes:60, used:1.234s, actions:2,3`);
+    expect(formatFlowInfo(datapath.flow(flow), clock.now())).toBe(
+      `${match}, packets:1, bytes:60, used:1.234s, actions:2,3`,
+    );
     const portName = (port: number): string => `p${port}`;
-    expect(formatFlowInfo(datapath.flow(flow), clock.now(), { portName })).toBe(`${match.replace('in_port(1)', 'in_port(p1)')}, packets:1, bytes:60, used:1.234s, actions:p2,p3`);
-    expect(formatFlowInfo(datapath.flow(flow), clock.now(), { verbose: true })).toContain('eth(src=02:00:00:00:00:01/00:00:00:00:00:00,');
+    expect(formatFlowInfo(datapath.flow(flow), clock.now(), { portName })).toBe(
+      `${match.replace('in_port(1)', 'in_port(p1)')}, packets:1, bytes:60, used:1.234s, actions:p2,p3`,
+    );
+    expect(formatFlowInfo(datapath.flow(flow), clock.now(), { verbose: true })).toContain(
+      'eth(src=02:00:00:00:00:01/00:00:00:00:00:00,',
+    );
     datapath.modifyFlow(flow, []);
     expect(formatFlowInfo(datapath.flow(flow), clock.now())).toMatch(/, actions:drop$/);
     bench.close();

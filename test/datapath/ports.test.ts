@@ -20,8 +20,19 @@ describe('numbers', () => {
     expect([bench.addPort(), bench.addPort(), bench.addPort({ number: 7 }), bench.addPort()]).toEqual([1, 2, 7, 3]);
     datapath.removePort(2);
     expect([bench.addPort({ name: 'again' }), bench.addPort({ name: 'next' })]).toEqual([2, 4]);
-    expect(datapath.ports().map(({ number, name }) => [number, name])).toEqual([[1, 'port1'], [2, 'again'], [3, 'port4'], [4, 'next'], [7, 'port3']]);
-    expect([datapath.port(7)?.name, datapath.port(6), datapath.findPort('again')?.number, datapath.findPort('port2')]).toEqual(['port3', undefined, 2, undefined]);
+    expect(datapath.ports().map(({ number, name }) => [number, name])).toEqual([
+      [1, 'port1'],
+      [2, 'again'],
+      [3, 'port4'],
+      [4, 'next'],
+      [7, 'port3'],
+    ]);
+    expect([
+      datapath.port(7)?.name,
+      datapath.port(6),
+      datapath.findPort('again')?.number,
+      datapath.findPort('port2'),
+    ]).toEqual(['port3', undefined, 2, undefined]);
     bench.close();
   });
 
@@ -29,10 +40,16 @@ describe('numbers', () => {
     const bench = createBench();
     const port = (name: string) => createFunctionPort({ name, send: () => undefined }).port;
     const { datapath } = bench;
-    expect(() => datapath.addPort(port('port1'))).toThrow(expect.objectContaining({ code: 'already-exists', value: 'port1' }));
-    expect(() => datapath.addPort(port('other'), { number: 4 })).toThrow(expect.objectContaining({ code: 'already-exists', value: 4 }));
+    expect(() => datapath.addPort(port('port1'))).toThrow(
+      expect.objectContaining({ code: 'already-exists', value: 'port1' }),
+    );
+    expect(() => datapath.addPort(port('other'), { number: 4 })).toThrow(
+      expect.objectContaining({ code: 'already-exists', value: 4 }),
+    );
     for (const number of [0, -1, 1.5, 65535, NaN]) {
-      expect(() => datapath.addPort(port('other'), { number })).toThrow(expect.objectContaining({ code: 'out-of-range', value: number }));
+      expect(() => datapath.addPort(port('other'), { number })).toThrow(
+        expect.objectContaining({ code: 'out-of-range', value: number }),
+      );
     }
     expect(() => datapath.addPort(undefined)).toThrow(expect.objectContaining({ code: 'bad-argument' }));
     expect(() => datapath.removePort(9)).toThrow(expect.objectContaining({ code: 'not-found', value: 9 }));
@@ -43,8 +60,18 @@ describe('numbers', () => {
 
   it('come with what dpctl/show prints', () => {
     const bench = createBench();
-    const number = bench.datapath.addPort(undefined, { name: 'vxlan_sys_4789', type: 'vxlan', options: { dst_port: '4789' } });
-    expect(bench.datapath.port(number)).toMatchObject({ number: 5, name: 'vxlan_sys_4789', type: 'vxlan', options: { dst_port: '4789' }, mtu: 65535 });
+    const number = bench.datapath.addPort(undefined, {
+      name: 'vxlan_sys_4789',
+      type: 'vxlan',
+      options: { dst_port: '4789' },
+    });
+    expect(bench.datapath.port(number)).toMatchObject({
+      number: 5,
+      name: 'vxlan_sys_4789',
+      type: 'vxlan',
+      options: { dst_port: '4789' },
+      mtu: 65535,
+    });
     expect(bench.datapath.port(1)).toMatchObject({ type: 'system', options: {}, mtu: 1500 });
     const link = createLink()[0];
     expect(bench.datapath.port(bench.datapath.addPort(link, { name: 'renamed' }))?.name).toBe('renamed');
@@ -65,9 +92,16 @@ describe('the MTU', () => {
     const long = fromHex(`02000000000a020000000009${type}${'00'.repeat(bytes - 14)}`);
     put(bench, 1, long, `${small},2`);
     bench.datapath.inject(1, long);
-    expect(bench.take().map(([port]) => port).sort()).toEqual(isSent ? [2, small] : [2]);
+    expect(
+      bench
+        .take()
+        .map(([port]) => port)
+        .sort(),
+    ).toEqual(isSent ? [2, small] : [2]);
     const port = bench.datapath.port(small)!;
-    expect([port.txPackets, port.txBytes, port.txDrops[Reason.mtuExceeded]]).toEqual(isSent ? [1, bytes, 0] : [0, 0, 1]);
+    expect([port.txPackets, port.txBytes, port.txDrops[Reason.mtuExceeded]]).toEqual(
+      isSent ? [1, bytes, 0] : [0, 0, 1],
+    );
     expect(bench.datapath.port(2)).toMatchObject({ txPackets: 1, txBytes: bytes });
     bench.close();
   });
@@ -79,7 +113,10 @@ describe('the MTU', () => {
     const frames = [udp(1, 2, 10), udp(1, 2, 90), udp(1, 2, 20), udp(1, 2, 91)];
     bench.receive(1, ...frames);
     bench.datapath.poll();
-    expect(bench.take()).toEqual([[small, toHex(frames[0])], [small, toHex(frames[2])]]);
+    expect(bench.take()).toEqual([
+      [small, toHex(frames[0])],
+      [small, toHex(frames[2])],
+    ]);
     expect(bench.datapath.port(small)!.txDrops[Reason.mtuExceeded]).toBe(2);
     bench.close();
   });
@@ -91,7 +128,8 @@ describe('whose turn it is', () => {
       for (let index = 0; index < count; index++) bench.receive(Number(port), udp(Number(port), 9, index & 31));
     }
   };
-  const sources = (bench: ReturnType<typeof createBench>): number[] => bench.take().map(([, hex]) => parseInt(hex.slice(22, 24), 16));
+  const sources = (bench: ReturnType<typeof createBench>): number[] =>
+    bench.take().map(([, hex]) => parseInt(hex.slice(22, 24), 16));
 
   it('changes after each burst of 32', () => {
     const bench = createBench(() => decision('4'));
@@ -102,14 +140,23 @@ describe('whose turn it is', () => {
       expect([from.length, new Set(from).size]).toEqual([polled, 1]);
       turns.push([from[0], polled]);
     }
-    expect(turns).toEqual([[1, 32], [2, 32], [3, 5], [1, 32], [2, 8], [1, 6]]);
+    expect(turns).toEqual([
+      [1, 32],
+      [2, 32],
+      [3, 5],
+      [1, 32],
+      [2, 8],
+      [1, 6],
+    ]);
     bench.close();
   });
 
   it('is as long as the caller says, or until nothing waits', () => {
     const bench = createBench(() => decision('4'));
     flood(bench, { 1: 70, 2: 40 });
-    expect([bench.datapath.poll(0), bench.datapath.poll(2), bench.datapath.poll(), bench.datapath.poll()]).toEqual([0, 64, 46, 0]);
+    expect([bench.datapath.poll(0), bench.datapath.poll(2), bench.datapath.poll(), bench.datapath.poll()]).toEqual([
+      0, 64, 46, 0,
+    ]);
     expect(bench.datapath.port(1)).toMatchObject({ rxPackets: 70 });
     bench.close();
   });

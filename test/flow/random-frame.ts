@@ -22,7 +22,15 @@ function transport(random: Below, protocol: number): number[] {
     case 6: {
       const words = nearly(random, 5 + random(3), 15);
       const options = bytesOf(random, Math.max(0, words - 5) * 4);
-      return [...ports, ...bytesOf(random, 8), (words << 4) | random(16), random(256), ...bytesOf(random, 6), ...options, ...data];
+      return [
+        ...ports,
+        ...bytesOf(random, 8),
+        (words << 4) | random(16),
+        random(256),
+        ...bytesOf(random, 6),
+        ...options,
+        ...data,
+      ];
     }
     case 17:
       return [...ports, ...be16(nearly(random, 8 + data.length, 65535)), ...bytesOf(random, 2), ...data];
@@ -54,24 +62,41 @@ function ipv4(random: Below): number[] {
   const payload = transport(random, protocol);
   const total = nearly(random, 20 + options.length + payload.length, 65535);
   const fragment = pick(random, [0, 0, 0, 0x4000, 0x2000, 0x2001, 0x0010, 0x8000]);
-  const header = [0x40 | words, random(256), ...be16(total), ...bytesOf(random, 2), ...be16(fragment), random(256), protocol];
+  const header = [
+    0x40 | words,
+    random(256),
+    ...be16(total),
+    ...bytesOf(random, 2),
+    ...be16(fragment),
+    random(256),
+    protocol,
+  ];
   return [...header, ...bytesOf(random, 2), ...bytesOf(random, 8), ...options, ...payload];
 }
 
 function ipv6(random: Below): number[] {
   const chain: number[] = [];
-  for (let count = pick(random, [0, 0, 0, 1, 1, 2, 3]); count > 0; count--) chain.push(pick(random, [0, 43, 60, 51, 44]));
+  for (let count = pick(random, [0, 0, 0, 1, 1, 2, 3]); count > 0; count--)
+    chain.push(pick(random, [0, 43, 60, 51, 44]));
   const last = pick(random, PROTOCOLS);
   const extensions = chain.flatMap((type, index) => {
     const next = chain[index + 1] ?? last;
-    if (type === 44) return [next, random(256), ...be16(pick(random, [0, 0, 1, 1, 2, 8, 9, 0x1230])), ...bytesOf(random, 4)];
+    if (type === 44)
+      return [next, random(256), ...be16(pick(random, [0, 0, 1, 1, 2, 8, 9, 0x1230])), ...bytesOf(random, 4)];
     const units = random(3);
     const size = type === 51 ? (units + 2) * 4 : (units + 1) * 8;
     return [next, nearly(random, units, 255), ...bytesOf(random, Math.max(6, size - 2))];
   });
   const payload = [...extensions, ...transport(random, last)];
   const length = nearly(random, payload.length, 65535);
-  return [...[0x60 | random(16), random(256), random(256), random(256)], ...be16(length), chain[0] ?? last, random(256), ...bytesOf(random, 32), ...payload];
+  return [
+    ...[0x60 | random(16), random(256), random(256), random(256)],
+    ...be16(length),
+    chain[0] ?? last,
+    random(256),
+    ...bytesOf(random, 32),
+    ...payload,
+  ];
 }
 
 function arp(random: Below): number[] {
@@ -115,7 +140,12 @@ export function randomFrame(random: Below): Uint8Array {
     bytes = [...be16(random(65536)), ...before, ...bytes];
     before = be16(pick(random, [0x8100, 0x8100, 0x88a8, 0x9100]));
   }
-  const frame = Uint8Array.from([...bytesOf(random, 12), ...before, ...bytes, ...bytesOf(random, random(3) === 0 ? random(20) : 0)]);
+  const frame = Uint8Array.from([
+    ...bytesOf(random, 12),
+    ...before,
+    ...bytes,
+    ...bytesOf(random, random(3) === 0 ? random(20) : 0),
+  ]);
   const changed = random(3) === 0 ? mutate(frame, random) : frame;
   const least = new Uint8Array(Math.max(14, changed.length));
   least.set(changed);

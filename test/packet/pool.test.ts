@@ -61,7 +61,9 @@ describe('a pool', () => {
       expect(from + pool.frameBytes).toBeLessThan(pool.bytes.length);
     }
     expect(seen.size).toBe(slots);
-    expect([pool.available, pool.allocate(), pool.allocateCopy(new Uint8Array(1)), pool.clone(0)]).toEqual([0, -1, -1, -1]);
+    expect([pool.available, pool.allocate(), pool.allocateCopy(new Uint8Array(1)), pool.clone(0)]).toEqual([
+      0, -1, -1, -1,
+    ]);
     for (const packet of seen) pool.release(packet);
     expect(pool.available).toBe(slots);
   });
@@ -76,7 +78,9 @@ describe('a pool', () => {
     ['headroom', 1025],
     ['headroom', NaN],
   ])('cannot have %s of %d', (name, value) => {
-    expect(() => new PacketPool({ slots: 64, [name]: value })).toThrow(expect.objectContaining({ code: 'out-of-range', value }));
+    expect(() => new PacketPool({ slots: 64, [name]: value })).toThrow(
+      expect.objectContaining({ code: 'out-of-range', value }),
+    );
   });
 
   it('takes frames that fit, copied', () => {
@@ -122,7 +126,9 @@ describe('a pool', () => {
     expect(pool.headroomOf(copy)).toBe(pool.headroomOf(packet));
     expect(metadataOf(pool, copy)).toEqual(metadataOf(pool, packet));
     expect(parseTunnel(pool, copy)).toEqual(parseTunnel(pool, packet));
-    expect(pool.tunnel.slice(copy * TUNNEL_WORDS, (copy + 1) * TUNNEL_WORDS)).toEqual(pool.tunnel.slice(packet * TUNNEL_WORDS, (packet + 1) * TUNNEL_WORDS));
+    expect(pool.tunnel.slice(copy * TUNNEL_WORDS, (copy + 1) * TUNNEL_WORDS)).toEqual(
+      pool.tunnel.slice(packet * TUNNEL_WORDS, (packet + 1) * TUNNEL_WORDS),
+    );
     // Neither knows of the other.
     pool.frame(copy).fill(0);
     pool.skbMark[copy] = 1;

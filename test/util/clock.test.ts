@@ -121,10 +121,14 @@ describe('systemClock', () => {
     log.push('first');
     await soon;
     await new Promise<void>((resolve) => {
-      systemClock.after(1, () => {
-        log.push('after');
-        resolve();
-      }, true);
+      systemClock.after(
+        1,
+        () => {
+          log.push('after');
+          resolve();
+        },
+        true,
+      );
     });
     expect(log).toEqual(['first', 'soon', 'after']);
   });
