@@ -123,11 +123,13 @@ export function nativeTunnelOutput(ctx: Context, port: SwitchPort, last: boolean
   ctx.effects?.push({ type: 'neighbour', bridge, ip: nextHop });
   reporter?.report(`tunneling from ${formatMac(device.mac)} ${formatIp(route.source)} to ${formatMac(mac)} ${formatIp(nextHop)}`);
 
+  // An IPv6 route may lead to an IPv4 remote (`::/0` does). The header is then IPv6 too, and (a quirk of 3.1) to no address.
+  const outer = route.source.length === remote.length ? remote : new Uint8Array(route.source.length);
   const push: Action = {
     type: 'tnl_push',
     tunnelPort: port.tunnel!.datapathPort,
     outPort: device.datapathPort,
-    header: { type: VXLAN_TYPE, bytes: buildHeader(flow, port.tunnelConfig!, device.mac, mac, route.source, remote) },
+    header: { type: VXLAN_TYPE, bytes: buildHeader(flow, port.tunnelConfig!, device.mac, mac, route.source, outer) },
   };
 
   if (isCut) {
@@ -138,7 +140,7 @@ export function nativeTunnelOutput(ctx: Context, port: SwitchPort, last: boolean
   // The bridge underneath sees the outer packet. Nothing it looks at concerns the inner one; what it learns it learns from statistics.
   const { base, wildcards, actions, sideEffects, imagined, effects } = ctx;
   const before = { flow, base, wildcards, actions, sideEffects, imagined, effects };
-  ctx.flow = outerFlow(flow, device.mac, mac, route.source, remote);
+  ctx.flow = outerFlow(flow, device.mac, mac, route.source, outer);
   ctx.base = ctx.flow.slice();
   ctx.wildcards = new Int32Array(FLOW_WORDS);
   ctx.actions = [];
