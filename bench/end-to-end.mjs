@@ -2,7 +2,7 @@
 // it, out of a port in memory, with the counters of flows and ports. One megaflow serves all (two for decapsulation), which the upcalls of
 // the first packets install.
 // @ts-check
-import { Datapath, createMatch, setExact } from 'megaflow';
+import { Datapath, PacketPool, createMatch, setExact } from 'megaflow';
 import { OUTER_BYTES, innerFrame, outerFrame, outerHeader, shuffled } from './frames.mjs';
 import { createMemoryPort } from './memory-port.mjs';
 
@@ -26,8 +26,9 @@ const LOOKED_TUNNEL = /** @type {const} */ (['tunSrc', 'tunDst', 'tunId', 'tunFl
 export function createBench(stage, flows, { frameBytes = 64, ...options } = {}) {
   const isTunnel = stage === 'decapsulate';
   const frame = isTunnel ? outerFrame(frameBytes) : innerFrame(frameBytes);
-  const source = createMemoryPort('in', { frame, at: isTunnel ? OUTER_BYTES + 14 : 14, order: shuffled(flows) });
-  const sink = createMemoryPort('out');
+  const pool = new PacketPool({ frameBytes: Math.max(2048, frame.length) });
+  const source = createMemoryPort('in', pool, { frame, at: isTunnel ? OUTER_BYTES + 14 : 14, order: shuffled(flows) });
+  const sink = createMemoryPort('out', pool);
 
   /** @type {import('megaflow').UpcallHandler} */
   const upcall = (_packet, key) => {
@@ -37,7 +38,7 @@ export function createBench(stage, flows, { frameBytes = 64, ...options } = {}) 
     return { mask, actions: key[0] === inPort ? actions : [{ type: 'output', port: outPort }] };
   };
 
-  const datapath = new Datapath({ upcall, poolOptions: { frameBytes: Math.max(2048, frame.length) }, ...options });
+  const datapath = new Datapath({ upcall, pool, ...options });
   const inPort = datapath.addPort(source);
   const outPort = datapath.addPort(sink);
   const vxlanPort = datapath.addPort(undefined, { name: 'vxlan_sys_4789', type: 'vxlan' });

@@ -4,7 +4,6 @@ import { load } from './load.mjs';
 import { OUTER_BYTES, innerFrame, outerFrame, outerHeader } from './frames.mjs';
 
 const BURST = 32;
-const KEY_WORDS = 84;
 
 /**
  * What one round of a stage does: `run(packets)` answers nanoseconds of processor time a packet.
@@ -12,7 +11,8 @@ const KEY_WORDS = 84;
  */
 export async function createStages() {
   const { PacketPool } = await load('src/packet/pool.ts');
-  const { createExtract } = await load('src/flow/extract.ts');
+  const { createExtractor } = await load('src/flow/extract.ts');
+  const { createKeyRows, createKnownKeys } = await load('src/flow/key-rows.ts');
   const { createPush, createPushTemplate } = await load('src/action/push.ts');
   const { createPop } = await load('src/action/pop.ts');
   const { REASON_COUNT } = await load('src/util/reason.ts');
@@ -33,9 +33,7 @@ export async function createStages() {
   const inner = innerFrame();
   const outer = outerFrame();
   const plain = fill(inner);
-  const extract = createExtract(plain.pool);
-  const keys = new Int32Array(BURST * KEY_WORDS);
-  const hashes = new Int32Array(BURST);
+  const { extract } = createExtractor(plain.pool, createKeyRows(), createKnownKeys(1));
 
   const pushed = fill(inner);
   const push = createPush(pushed.pool);
@@ -53,7 +51,7 @@ export async function createStages() {
       run: (packets) =>
         time(packets, () => {
           for (let index = 0; index < BURST; index++) plain.pool.hash[plain.burst[index]] = 0;
-          extract(plain.burst, BURST, keys, hashes);
+          extract(plain.burst, BURST, 0);
         }),
     },
     {

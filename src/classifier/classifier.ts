@@ -8,7 +8,9 @@
  *                           └──── one in a hundred ───┘
  */
 import { BURST } from '../packet/pool.js';
-import { createExactMatchCache, type ExactMatchOptions } from './exact-match.js';
+import { createKnownKeys, type KeyRows, type KnownKeys } from '../flow/key-rows.js';
+import { Group, GROUPS_WORD, KEY_WORDS } from '../flow/fields.js';
+import { createExactMatchCache, type ExactMatchCache, type ExactMatchOptions } from './exact-match.js';
 import { createTupleSpace, type TupleSpace } from './tuple-space.js';
 
 export interface ClassifierOptions extends Omit<ExactMatchOptions, 'entries'> {
@@ -24,61 +26,57 @@ export interface ClassifierCounters {
 }
 
 export interface Classifier extends Omit<TupleSpace, 'lookup'> {
+  /** The keys that need no look-up: extraction asks this memory first. */
+  readonly known: KnownKeys;
   /**
-   * Looks up the keys of rows 0 to `count - 1` (at most `BURST`); that of row `r` begins at `keys[r * KEY_WORDS]`, and
-   * `hashes[r]` is a hash of it that depends on what mostly differs between packets. Writes a flow number or -1 to
-   * `flows[r]`, and answers how many rows have -1; these stand in `misses`. Words of groups that a key's word 11 does not
-   * name must be zero. Allocates nothing, save in the first call after a mask came or went.
+   * Looks up the keys of the first `count` (at most `BURST`) rows that stand in `list`; their hashes depend on what mostly
+   * differs between packets. Writes a flow number or -1 beside each row, moves the rows that have -1 to the front of `list`,
+   * and answers how many these are. Words of groups that a key's word 11 does not name must be zero. Allocates nothing, save
+   * in the first call after a mask came or went.
    */
-  lookupBurst(keys: Int32Array, hashes: Int32Array, count: number, flows: Int32Array): number;
-  /** Looks up one row and writes to `flows[row]`. Answers whether it has a flow. */
-  lookupRow(keys: Int32Array, hashes: Int32Array, row: number, flows: Int32Array): boolean;
-  /** The rows without a flow of the last `lookupBurst`; the next look-up writes over them. */
-  readonly misses: Int32Array;
+  lookup(list: Int32Array, count: number): number;
   /** A copy of the counters. */
   counters(): ClassifierCounters;
 }
 
-/** An empty classifier. @throws MegaflowError `bad-option` */
-export function createClassifier(options: ClassifierOptions = {}): Classifier {
+/** An empty classifier for the keys of `rows`. @throws MegaflowError `bad-option` */
+export function createClassifier(rows: KeyRows, options: ClassifierOptions = {}): Classifier {
   const { exactMatchEntries, ...rest } = options;
   const cache = exactMatchEntries === 0 ? undefined : createExactMatchCache({ ...rest, entries: exactMatchEntries });
   const space = createTupleSpace();
-  const misses = new Int32Array(BURST);
+  const { keys, hashes, flows, tupleHashes } = rows;
+  const known = cache?.known ?? createKnownKeys(1);
   const tried = new Int32Array(BURST);
-  const singleRow = new Int32Array(1);
-  // Exact-match hits, tuple-space hits, misses. Cells, as a variable with a large number is allocated at each change.
+  // Hits of wide entries, tuple-space hits, misses. Cells, as a variable with a large number is allocated at each change.
   const counts = new Float64Array(3);
 
-  function lookupBurst(keys: Int32Array, hashes: Int32Array, count: number, flows: Int32Array): number {
-    let searched = count;
-    if (cache !== undefined) searched = cache.lookup(keys, hashes, count, flows, misses);
-    else for (let row = 0; row < count; row++) misses[row] = row;
+  function lookup(list: Int32Array, count: number): number {
+    const searched = cache === undefined ? count : lookupWide(cache, list, count);
     counts[0] += count - searched;
     if (searched === 0) return 0;
-    for (let index = 0; index < searched; index++) tried[index] = misses[index];
-    const left = space.lookup(keys, misses, searched, flows);
+    for (let index = 0; index < searched; index++) tried[index] = list[index];
+    const left = space.lookup(keys, list, searched, flows);
     counts[1] += searched - left;
     counts[2] += left;
     if (cache !== undefined) {
       for (let index = 0; index < searched; index++) {
         const row = tried[index];
-        if (flows[row] >= 0) cache.maybeInsert(keys, row, hashes[row], flows[row]);
+        if (flows[row] >= 0) cache.maybeInsert(keys, row, hashes[row], flows[row], tupleHashes[row]);
       }
     }
     return left;
   }
 
-  function lookupRow(keys: Int32Array, hashes: Int32Array, row: number, flows: Int32Array): boolean {
-    if (cache?.lookupRow(keys, hashes, row, flows)) {
-      counts[0]++;
-      return true;
+  /** Looks in the cache for keys that extraction cannot ask for. Keeps the other rows, and answers how many these are. */
+  function lookupWide(from: ExactMatchCache, list: Int32Array, count: number): number {
+    let left = 0;
+    for (let index = 0; index < count; index++) {
+      const row = list[index];
+      const isWide = keys[row * KEY_WORDS + GROUPS_WORD] > Group.tunnel;
+      flows[row] = isWide ? from.lookup(keys, row, hashes[row]) : -1;
+      if (flows[row] < 0) list[left++] = row;
     }
-    singleRow[0] = row;
-    const isFound = space.lookup(keys, singleRow, 1, flows) === 0;
-    counts[isFound ? 1 : 2]++;
-    if (isFound) cache?.maybeInsert(keys, row, hashes[row], flows[row]);
-    return isFound;
+    return left;
   }
 
   return {
@@ -106,9 +104,8 @@ export function createClassifier(options: ClassifierOptions = {}): Classifier {
     keyOf: space.keyOf,
     maskOf: space.maskOf,
     sort: space.sort,
-    lookupBurst,
-    lookupRow,
-    misses,
-    counters: () => ({ exactMatchHits: counts[0], tupleSpaceHits: counts[1], misses: counts[2] }),
+    known,
+    lookup,
+    counters: () => ({ exactMatchHits: known.hits[0] + counts[0], tupleSpaceHits: counts[1], misses: counts[2] }),
   };
 }

@@ -2,21 +2,15 @@
  * The exact-match cache: whole keys of packets that came lately, with their megaflows. It is a memory only: it answers a
  * flow for a key it has seen, and what it does not know the tuple space does.
  *
- * An entry of the narrow array is 16 words, one cache line: a key's words 0 to 10 and 12 to 15, with the flow in the
- * place of word 11 (-1: empty). That holds the keys of all packets without IPv6, ND, a second tag and so on. Keys with
- * such groups go into a second array of wide entries, an eighth as many; it is made when the first of them comes, and
- * costs other packets one comparison of word 11.
- *
- * A key has two places, given by two halves of its hash. Words 7 and 8 (ports and source address) of the first say whether
- * to look there or at the second; then fifteen words are compared. There is no branch in this: with 10,000 keys, a
- * quarter of which miss, comparing the first entry, then the second took 75 ns a key, and this takes 46. The price: of two
- * keys with the same hash and the same words 7 and 8, one hides the other. That costs a search in the tuple space, and no
- * wrong answer.
+ * Its narrow entries are `KnownKeys` (flow/key-rows.ts), which extraction asks by itself while it has the words at hand:
+ * here they are written. Keys with IPv6, ND, a second tag and so on go into a second array of wide entries, an eighth as
+ * many; it is made when the first of them comes.
  *
  * Flow numbers are used again, so a removed flow's entries have to go at once. A list through the entries of each flow
  * finds them: no generation to compare in a look-up, no sweep over the cache, 4 bytes a flow and 8 an entry.
  */
 import { Group, GROUP_WORDS, GROUPS_WORD, KEY_WORDS } from '../flow/fields.js';
+import { ALIGNING_WORDS, ENTRY_WORDS, createKnownKeys, type KnownKeys } from '../flow/key-rows.js';
 import { MegaflowError } from '../util/errors.js';
 
 export interface ExactMatchOptions {
@@ -29,18 +23,14 @@ export interface ExactMatchOptions {
 }
 
 export interface ExactMatchCache {
-  /**
-   * Looks up `count` (at most `BURST`) keys, the one of row `r` from `keys[r * KEY_WORDS]`, with the hash `hashes[r]`.
-   * Writes a flow or -1 to `flows[r]` and the rows with -1 to `misses`, and answers how many these are. Words 12 to 15
-   * must be zero where word 11 does not name their group. Allocates nothing.
-   */
-  lookup(keys: Int32Array, hashes: Int32Array, count: number, flows: Int32Array, misses: Int32Array): number;
-  /** Looks up one row and writes to `flows[row]`. Answers whether it has a flow. */
-  lookupRow(keys: Int32Array, hashes: Int32Array, row: number, flows: Int32Array): boolean;
+  /** What extraction asks. */
+  readonly known: KnownKeys;
+  /** The flow of the key in a row of `keys`, or -1. Words 12 to 15 must be zero where word 11 does not name their group. */
+  lookup(keys: Int32Array, row: number, hash: number): number;
   /** Remembers that the key of a row belongs to a flow; the hash must be the one it is looked up with. */
-  insert(keys: Int32Array, row: number, hash: number, flow: number): void;
+  insert(keys: Int32Array, row: number, hash: number, flow: number, tupleHash: number): void;
   /** Inserts with the probability that was asked for. */
-  maybeInsert(keys: Int32Array, row: number, hash: number, flow: number): void;
+  maybeInsert(keys: Int32Array, row: number, hash: number, flow: number, tupleHash: number): void;
   /** Drops all entries of a flow. To be called when it is removed. */
   forget(flow: number): void;
   clear(): void;
@@ -49,8 +39,6 @@ export interface ExactMatchCache {
 /** Words of a wide entry: a key, and the flow behind it. */
 const WIDE_ENTRY_WORDS = 88;
 const WIDE_FLOW = KEY_WORDS;
-/** Large buffers begin 16 bytes behind a page with glibc; so many words more, and entries are lines (46 ns, else 49). */
-const ALIGNING_WORDS = 12;
 
 /** An empty cache. @throws MegaflowError `bad-option` */
 export function createExactMatchCache(options: ExactMatchOptions = {}): ExactMatchCache {
@@ -62,73 +50,28 @@ export function createExactMatchCache(options: ExactMatchOptions = {}): ExactMat
     throw new MegaflowError('bad-option', `option seed cannot be ${random}`, random, 'a 32-bit integer but 0');
   }
 
-  // Numbers of this function rather than of the module, for the reason that tuple-space.ts gives.
-  const keyWords = KEY_WORDS;
-  const groupsWord = GROUPS_WORD;
   const wideGroups = ~Group.tunnel;
-  const aligning = ALIGNING_WORDS;
   const entryMask = entryCount - 1;
   const wideMask = wideCount - 1;
 
   const groupStart = Int32Array.from(GROUP_WORDS, ([first]) => first);
   const groupEnd = Int32Array.from(GROUP_WORDS, ([first, count]) => first + count);
 
-  const entries = new Int32Array(ALIGNING_WORDS + entryCount * 16);
+  const known = createKnownKeys(entryCount);
+  const { entries } = known;
   let wideEntries = new Int32Array(0);
   // Lists of a flow's entries. Entry n of the narrow array has the number 1 + n, entry n of the wide one
   // 1 + entryCount + n; 0 ends a list.
   let firstOfFlow = new Int32Array(256);
   const next = new Int32Array(1 + entryCount + wideCount);
   const previous = new Int32Array(1 + entryCount + wideCount);
-  const singleMiss = new Int32Array(1);
-  empty();
 
-  function lookup(keys: Int32Array, hashes: Int32Array, count: number, flows: Int32Array, misses: Int32Array): number {
-    return lookupRows(keys, hashes, 0, count, flows, misses);
-  }
-
-  function lookupRow(keys: Int32Array, hashes: Int32Array, row: number, flows: Int32Array): boolean {
-    return lookupRows(keys, hashes, row, row + 1, flows, singleMiss) === 0;
-  }
-
-  function lookupRows(
-    keys: Int32Array, hashes: Int32Array, start: number, end: number, flows: Int32Array, misses: Int32Array,
-  ): number {
-    let missed = 0;
-    for (let row = start; row < end; row++) {
-      const key = row * keyWords;
-      const hash = hashes[row];
-      let flow = -1;
-      if ((keys[key + groupsWord] & wideGroups) === 0) {
-        // `(n | -n) >> 31` is -1 for all n but 0.
-        const one = aligning + ((hash & entryMask) << 4);
-        const other = aligning + (((hash >>> 16) & entryMask) << 4);
-        const isOther = (entries[one + 7] ^ keys[key + 7]) | (entries[one + 8] ^ keys[key + 8]);
-        const entry = one + ((other - one) & ((isOther | (0 - isOther)) >> 31));
-        const difference = (entries[entry] ^ keys[key])
-          | (entries[entry + 1] ^ keys[key + 1])
-          | (entries[entry + 2] ^ keys[key + 2])
-          | (entries[entry + 3] ^ keys[key + 3])
-          | (entries[entry + 4] ^ keys[key + 4])
-          | (entries[entry + 5] ^ keys[key + 5])
-          | (entries[entry + 6] ^ keys[key + 6])
-          | (entries[entry + 7] ^ keys[key + 7])
-          | (entries[entry + 8] ^ keys[key + 8])
-          | (entries[entry + 9] ^ keys[key + 9])
-          | (entries[entry + 10] ^ keys[key + 10])
-          | (entries[entry + 12] ^ keys[key + 12])
-          | (entries[entry + 13] ^ keys[key + 13])
-          | (entries[entry + 14] ^ keys[key + 14])
-          | (entries[entry + 15] ^ keys[key + 15]);
-        flow = entries[entry + groupsWord] | ((difference | (0 - difference)) >> 31);
-      } else {
-        flow = lookupWide(keys, key, hash);
-      }
-      flows[row] = flow;
-      misses[missed] = row;
-      missed += flow >>> 31;
-    }
-    return missed;
+  function lookup(keys: Int32Array, row: number, hash: number): number {
+    const key = row * KEY_WORDS;
+    if ((keys[key + GROUPS_WORD] & wideGroups) !== 0) return lookupWide(keys, key, hash);
+    const one = 1 + (hash & entryMask);
+    const number = isChosen(wordsBefore(one), keys, key) ? one : 1 + ((hash >>> 16) & entryMask);
+    return holds(number, keys, key) ? flowOf(number) : -1;
   }
 
   /** Whether the narrow entry that begins at `entry` has the words by which a look-up chooses it. */
@@ -156,7 +99,7 @@ export function createExactMatchCache(options: ExactMatchOptions = {}): ExactMat
     return true;
   }
 
-  function insert(keys: Int32Array, row: number, hash: number, flow: number): void {
+  function insert(keys: Int32Array, row: number, hash: number, flow: number, tupleHash: number): void {
     const key = row * KEY_WORDS;
     const isWide = (keys[key + GROUPS_WORD] & wideGroups) !== 0;
     if (isWide && wideEntries.length === 0) wideEntries = new Int32Array(wideCount * WIDE_ENTRY_WORDS).fill(-1);
@@ -171,7 +114,8 @@ export function createExactMatchCache(options: ExactMatchOptions = {}): ExactMat
     const words = isWide ? wideEntries : entries;
     const entry = wordsBefore(number);
     for (let word = 0; word < (isWide ? KEY_WORDS : 16); word++) words[entry + word] = keys[key + word];
-    setFlow(number, flow);
+    if (!isWide) known.tupleHashes[number - 1] = tupleHash;
+    setFlow(number, flow, keys[key + GROUPS_WORD]);
     link(number, flow);
   }
 
@@ -197,11 +141,11 @@ export function createExactMatchCache(options: ExactMatchOptions = {}): ExactMat
   function release(number: number): void {
     if (flowOf(number) < 0) return;
     unlink(number);
-    setFlow(number, -1);
+    setFlow(number, -1, 1);
   }
 
-  function maybeInsert(keys: Int32Array, row: number, hash: number, flow: number): void {
-    if (draw() >>> 0 < threshold) insert(keys, row, hash, flow);
+  function maybeInsert(keys: Int32Array, row: number, hash: number, flow: number, tupleHash: number): void {
+    if (draw() >>> 0 < threshold) insert(keys, row, hash, flow, tupleHash);
   }
 
   /** The next number of Marsaglia's xorshift generator, an int32 but 0. */
@@ -214,22 +158,22 @@ export function createExactMatchCache(options: ExactMatchOptions = {}): ExactMat
 
   function forget(flow: number): void {
     if (flow >= firstOfFlow.length) return;
-    for (let number = firstOfFlow[flow]; number !== 0; number = next[number]) setFlow(number, -1);
+    for (let number = firstOfFlow[flow]; number !== 0; number = next[number]) setFlow(number, -1, 1);
     firstOfFlow[flow] = 0;
   }
 
   /** Where in its array an entry begins. */
   function wordsBefore(number: number): number {
-    return number <= entryCount ? aligning + (number - 1) * 16 : (number - 1 - entryCount) * WIDE_ENTRY_WORDS;
+    return number <= entryCount ? ALIGNING_WORDS + (number - 1) * ENTRY_WORDS : (number - 1 - entryCount) * WIDE_ENTRY_WORDS;
   }
 
   function flowOf(number: number): number {
     const entry = wordsBefore(number);
-    return number <= entryCount ? entries[entry + GROUPS_WORD] : wideEntries[entry + WIDE_FLOW];
+    return number <= entryCount ? entries[entry + GROUPS_WORD] >> 1 : wideEntries[entry + WIDE_FLOW];
   }
 
-  function setFlow(number: number, flow: number): void {
-    if (number <= entryCount) entries[wordsBefore(number) + GROUPS_WORD] = flow;
+  function setFlow(number: number, flow: number, groups: number): void {
+    if (number <= entryCount) entries[wordsBefore(number) + GROUPS_WORD] = (flow << 1) | (groups & Group.tunnel);
     else wideEntries[wordsBefore(number) + WIDE_FLOW] = flow;
   }
 
@@ -255,12 +199,12 @@ export function createExactMatchCache(options: ExactMatchOptions = {}): ExactMat
   }
 
   function empty(): void {
-    for (let entry = aligning; entry < entries.length; entry += 16) entries[entry + GROUPS_WORD] = -1;
+    for (let number = 1; number <= entryCount; number++) setFlow(number, -1, 1);
     wideEntries = new Int32Array(0);
     firstOfFlow = new Int32Array(256);
   }
 
-  return { lookup, lookupRow, insert, maybeInsert, forget, clear: empty };
+  return { known, lookup, insert, maybeInsert, forget, clear: empty };
 }
 
 function checkEntries(entries: number): number {

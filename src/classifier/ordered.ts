@@ -5,7 +5,7 @@
  * this one is for comparing flow tables line by line.
  */
 import { KEY_WORDS, type FlowWords } from '../flow/fields.js';
-import { BURST } from '../packet/pool.js';
+import { createKnownKeys, type KeyRows } from '../flow/key-rows.js';
 import { MegaflowError } from '../util/errors.js';
 import type { Classifier } from './classifier.js';
 
@@ -22,12 +22,12 @@ interface Flow {
   readonly port: number;
 }
 
-export function createOrderedClassifier(): Classifier {
+/** An empty classifier for the keys of `rows`. */
+export function createOrderedClassifier(rows: KeyRows): Classifier {
   const flows: (Flow | undefined)[] = [];
   const free: number[] = [];
   const ports = new Map<number, Subtable[]>();
   const masks = new Map<string, FlowWords>();
-  const misses = new Int32Array(BURST);
   let size = 0;
   let hits = 0;
   let missCount = 0;
@@ -120,23 +120,18 @@ export function createOrderedClassifier(): Classifier {
     },
     maskOf: (flow) => flowOf(flow).subtable.mask,
     sort() {},
-    lookupBurst(keys, _hashes, count, found) {
+    known: createKnownKeys(1),
+    lookup(list, count) {
       let left = 0;
-      for (let row = 0; row < count; row++) {
-        found[row] = lookup(keys, row * KEY_WORDS);
-        if (found[row] < 0) misses[left++] = row;
+      for (let index = 0; index < count; index++) {
+        const row = list[index];
+        rows.flows[row] = lookup(rows.keys, row * KEY_WORDS);
+        if (rows.flows[row] < 0) list[left++] = row;
       }
       hits += count - left;
       missCount += left;
       return left;
     },
-    lookupRow(keys, _hashes, row, found) {
-      found[row] = lookup(keys, row * KEY_WORDS);
-      if (found[row] >= 0) hits++;
-      else missCount++;
-      return found[row] >= 0;
-    },
-    misses,
     counters: () => ({ exactMatchHits: 0, tupleSpaceHits: hits, misses: missCount }),
   };
 }

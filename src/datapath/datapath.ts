@@ -19,8 +19,9 @@ import type { Program } from '../action/compile.js';
 import { createExecutor } from '../action/execute.js';
 import { createSetter } from '../action/set.js';
 import type { Action } from '../action/types.js';
-import { createExtract, type ExtractOptions } from '../flow/extract.js';
+import { createExtractor, type ExtractOptions } from '../flow/extract.js';
 import { GROUPS_WORD, Group, KEY_WORDS, fields, sealKey, type FlowWords } from '../flow/fields.js';
+import { ROW_MASK, createKeyRows, type KeyRows } from '../flow/key-rows.js';
 import type { Port } from '../io/port.js';
 import { Packet } from '../packet/packet.js';
 import { BURST, PacketPool, TUNNEL_WORDS, type PoolOptions } from '../packet/pool.js';
@@ -105,6 +106,9 @@ const BURSTS_PER_TURN = 64;
 
 const TUNNEL_PORTS_WORD = fields.tunTpSrc.at >> 2;
 
+/** The row behind those of the levels of recirculation: for a key by itself. */
+const SPARE_ROW = (MAX_RECIRCULATION + 1) * BURST;
+
 /** Shortest frame: an Ethernet header. */
 const LEAST_FRAME = 14;
 
@@ -131,8 +135,9 @@ export class Datapath {
     this.clock = options.clock ?? systemClock;
     this.flowLimit = options.flowLimit ?? 200_000;
     const setter = createSetter(this.pool);
-    this.#flows = new FlowTable(setter, options);
-    this.#engine = createEngine(this, options, this.#flows, this.#ports, setter);
+    const rows = createKeyRows();
+    this.#flows = new FlowTable(rows, setter, options);
+    this.#engine = createEngine(this, options, rows, this.#flows, this.#ports, setter);
   }
 
   // ---- ports -------------------------------------------------------------------------------------------------------------
@@ -209,17 +214,24 @@ export class Datapath {
    */
   poll(bursts = Infinity): number {
     this.#engine.assertIdle();
-    const { burst } = this.#engine;
+    const engine = this.#engine;
+    const ready = this.#ready;
+    const { burst } = engine;
     let packets = 0;
     for (let taken = 0; taken < bursts; taken++) {
-      const port = this.#ready.shift();
+      const port = ready[0];
       if (!port?.port) break;
+      // Asking for the time takes as long as a packet.
+      if ((taken & 63) === 0) engine.readClock();
       const count = port.port.receive(burst, BURST);
       // A port that filled the burst may have more: it queues behind the others.
-      if (count === BURST) this.#ready.push(port);
-      else port.ready = false;
+      if (count < BURST) port.ready = false;
+      if (count < BURST || ready.length > 1) {
+        ready.shift();
+        if (port.ready) ready.push(port);
+      }
       if (count === 0) continue;
-      this.#engine.receive(port, count);
+      engine.receive(port, count);
       packets += count;
     }
     return packets;
@@ -239,6 +251,7 @@ export class Datapath {
       return;
     }
     this.#engine.burst[0] = packet;
+    this.#engine.readClock();
     this.#engine.receive(port, 1);
   }
 
@@ -389,6 +402,8 @@ interface Engine {
   readonly lookups: { hit: number; missed: number; lost: number };
   /** Takes the first `count` handles of `burst`, which came in on `port`, all the way. */
   receive(port: DatapathPort, count: number): void;
+  /** Sets the time that flows note as their last use. */
+  readClock(): void;
   executeOne(packet: number, program: FlowTable['programs'][number]): void;
   keyOf(packet: number): FlowWords;
   /** Throws `busy` in the midst of a burst. */
@@ -401,6 +416,7 @@ interface Engine {
 function createEngine(
   datapath: Datapath,
   options: DatapathOptions,
+  rows: KeyRows,
   table: FlowTable,
   ports: (DatapathPort | undefined)[],
   setter: ReturnType<typeof createSetter>,
@@ -408,16 +424,19 @@ function createEngine(
   const { pool, clock, drops } = datapath;
   const { length, inPort, view, offset } = pool;
   const { classifier } = table;
-  const extract = createExtract(pool, options);
+  const { keys, flows, tcpFlags } = rows;
+  // What the loops use are constants of this function, not of the module (flow/key-rows.ts).
+  const burstRows = BURST;
+  const rowMask = ROW_MASK;
+  const leastFrame = LEAST_FRAME;
+  const queueLength = QUEUE_LENGTH;
+  const { recognize, extract } = createExtractor(pool, rows, classifier.known, options);
   const { upcall, userspace } = options;
 
   const burst = new Int32Array(BURST);
   const lookups = { hit: 0, missed: 0, lost: 0 };
-  // What a level of recirculation works on.
+  // What a level of recirculation works on, beside its burst of rows.
   const levels = Array.from({ length: MAX_RECIRCULATION + 1 }, () => ({
-    keys: new Int32Array(BURST * KEY_WORDS),
-    hashes: new Int32Array(BURST),
-    flows: new Int32Array(BURST),
     misses: new Int32Array(BURST),
     groupActions: new Int32Array(BURST),
     // Programs, not only their numbers: executing one group may go through the datapath again and change flows.
@@ -431,7 +450,9 @@ function createEngine(
 
   const held = new Int32Array(pool.slots);
   let heldCount = 0;
+  // Ports with something in their queues. A count beside it, as setting `length` takes V8 100 ns.
   const dirty: DatapathPort[] = [];
+  let dirtyCount = 0;
   const before = new Float64Array(REASON_COUNT);
 
   const executor = createExecutor(pool, setter, {
@@ -443,9 +464,9 @@ function createEngine(
       }
       const { queue } = port;
       let queued = port.queued;
-      if (queued === 0) dirty.push(port);
+      if (queued === 0) dirty[dirtyCount++] = port;
       for (let index = 0; index < count; index++) {
-        if (queued === QUEUE_LENGTH) {
+        if (queued === queueLength) {
           port.queued = queued;
           send(port);
           queued = 0;
@@ -497,19 +518,24 @@ function createEngine(
     },
   });
 
-  function receive(port: DatapathPort, count: number): void {
+  function readClock(): void {
     nowMs = clock.now();
+  }
+
+  function receive(port: DatapathPort, count: number): void {
     const { number } = port;
     let bytes = 0;
     let sound = 0;
     for (let index = 0; index < count; index++) {
       const packet = burst[index];
-      held[heldCount++] = packet;
+      held[index] = packet;
       inPort[packet] = number;
       const size = length[packet];
       bytes += size;
-      if (size >= LEAST_FRAME) burst[sound++] = packet;
+      burst[sound] = packet;
+      sound += size >= leastFrame ? 1 : 0;
     }
+    heldCount = count;
     port.rxPackets += count;
     port.rxBytes += bytes;
     port.rxDrops[Reason.runt] += count - sound;
@@ -527,7 +553,7 @@ function createEngine(
     const nested = heldCount !== 0;
     const level = depth;
     held[heldCount++] = packet;
-    if (!nested) nowMs = clock.now();
+    if (!nested) readClock();
     try {
       // Actions expect the hash of the packet, as they do in a burst.
       keyOf(packet);
@@ -539,9 +565,13 @@ function createEngine(
   }
 
   function keyOf(packet: number): FlowWords {
-    const key = new Int32Array(KEY_WORDS);
-    extract(Int32Array.of(packet), 1, key, new Int32Array(1));
-    return key;
+    extract(Int32Array.of(packet), 1, SPARE_ROW);
+    return keyAt(SPARE_ROW);
+  }
+
+  /** A copy of the key in a row. */
+  function keyAt(row: number): FlowWords {
+    return keys.slice(row * KEY_WORDS, (row + 1) * KEY_WORDS);
   }
 
   function assertIdle(): void {
@@ -549,9 +579,17 @@ function createEngine(
     throw new MegaflowError('busy', 'the datapath is in the midst of a burst', undefined, 'a call that the datapath itself did not lead to');
   }
 
-  const single = { hashes: new Int32Array(1), flows: new Int32Array(1) };
+  const single = new Int32Array(1);
+  /** Looks up the key in a row by itself. */
+  function lookupRow(row: number): boolean {
+    single[0] = row;
+    return classifier.lookup(single, 1) === 0;
+  }
+
   function lookupFlow(key: FlowWords): number {
-    return classifier.lookupRow(key, single.hashes, 0, single.flows) ? single.flows[0] : -1;
+    for (let word = 0; word < KEY_WORDS; word++) keys[SPARE_ROW * KEY_WORDS + word] = key[word];
+    lookupRow(SPARE_ROW);
+    return flows[SPARE_ROW];
   }
 
   /** Sends what is queued and releases what is held, whatever happened. */
@@ -559,11 +597,11 @@ function createEngine(
     depth = 0;
     executor.reset();
     try {
-      if (dirty.length !== 0) flush();
+      flush();
     } finally {
       // Where a listener threw, frames may be left in queues; their slots go all the same.
-      for (const port of dirty) port.queued = 0;
-      dirty.length = 0;
+      for (let index = 0; index < dirtyCount; index++) dirty[index].queued = 0;
+      dirtyCount = 0;
       pool.releaseBurst(held, heldCount);
       heldCount = 0;
     }
@@ -576,10 +614,10 @@ function createEngine(
   }
 
   function process(list: Int32Array, count: number): void {
-    const level = levels[depth];
-    const { keys, hashes, flows } = level;
-    extract(list, count, keys, hashes);
-    const missed = classifier.lookupBurst(keys, hashes, count, flows);
+    const first = depth * burstRows;
+    const { misses } = levels[depth];
+    const unknown = recognize(list, count, first, misses);
+    const missed = unknown === 0 ? 0 : classifier.lookup(misses, unknown);
     lookups.hit += count - missed;
     if (missed !== 0) {
       const { removals } = table;
@@ -591,14 +629,15 @@ function createEngine(
 
   /** Counts the burst in its flows and executes, once for each list of actions. Rows without a flow have been dealt with. */
   function executeGroups(list: Int32Array, count: number): void {
-    const { keys, flows, groupActions, groupPrograms, groupCounts, groups } = levels[depth];
-    const { packets, bytes, used, tcpFlags, actionIds, programs } = table;
+    const first = depth * burstRows;
+    const { packets, bytes, used, tcpFlags: seenFlags, actionIds, programs } = table;
     let same = true;
-    let flow = flows[0];
+    let flow = flows[first];
     let run = 0;
     let runBytes = 0;
     for (let index = 0; index < count; index++) {
-      const next = flows[index];
+      const row = (first + index) & rowMask;
+      const next = flows[row];
       if (next !== flow) {
         if (flow >= 0) {
           packets[flow] += run;
@@ -612,8 +651,8 @@ function createEngine(
       }
       run++;
       runBytes += length[list[index]];
-      const flags = keys[index * KEY_WORDS + 10] & 0xffff;
-      if (flags !== 0 && next >= 0) tcpFlags[next] |= flags;
+      const flags = tcpFlags[row];
+      if (flags !== 0 && next >= 0) seenFlags[next] |= flags;
     }
     if (flow >= 0) {
       packets[flow] += run;
@@ -625,10 +664,12 @@ function createEngine(
       }
     }
 
+    const { groupActions, groupPrograms, groupCounts, groups } = levels[depth];
     let groupCount = 0;
     for (let index = 0; index < count; index++) {
-      if (flows[index] < 0) continue;
-      const actions = actionIds[flows[index]];
+      flow = flows[(first + index) & rowMask];
+      if (flow < 0) continue;
+      const actions = actionIds[flow];
       let group = 0;
       while (group < groupCount && groupActions[group] !== actions) group++;
       if (group === groupCount) {
@@ -642,13 +683,13 @@ function createEngine(
   }
 
   function takeMisses(list: Int32Array, missed: number): void {
-    const { keys, hashes, flows, misses } = levels[depth];
-    for (let index = 0; index < missed; index++) misses[index] = classifier.misses[index];
+    const first = depth * burstRows;
+    const { misses } = levels[depth];
     for (let index = 0; index < missed; index++) {
       const row = misses[index];
       // An upcall just before may have installed what this packet needs.
-      if (index !== 0 && classifier.lookupRow(keys, hashes, row, flows)) lookups.hit++;
-      else missOne(list[row], keys.slice(row * KEY_WORDS, (row + 1) * KEY_WORDS));
+      if (index !== 0 && lookupRow(row)) lookups.hit++;
+      else missOne(list[row - first], keyAt(row));
     }
   }
 
@@ -657,13 +698,15 @@ function createEngine(
    * round that removes more leaves one row less to be looked up.
    */
   function lookupAgain(list: Int32Array, count: number): void {
-    const { keys, hashes, flows } = levels[depth];
+    const first = depth * burstRows;
+    // Rows of keys that were known have not been written.
+    extract(list, count, first);
     for (let removals = -1; removals !== table.removals; ) {
       removals = table.removals;
-      for (let row = 0; row < count; row++) {
-        if (flows[row] < 0 || classifier.lookupRow(keys, hashes, row, flows)) continue;
+      for (let row = first; row < first + count; row++) {
+        if (flows[row] < 0 || lookupRow(row)) continue;
         lookups.hit--;
-        missOne(list[row], keys.slice(row * KEY_WORDS, (row + 1) * KEY_WORDS));
+        missOne(list[row - first], keyAt(row));
       }
     }
   }
@@ -697,8 +740,8 @@ function createEngine(
   }
 
   function flush(): void {
-    for (let index = 0; index < dirty.length; index++) send(dirty[index]);
-    dirty.length = 0;
+    for (let index = 0; index < dirtyCount; index++) send(dirty[index]);
+    dirtyCount = 0;
   }
 
   function send(port: DatapathPort): void {
@@ -709,7 +752,7 @@ function createEngine(
       const packet = queue[index];
       const size = length[packet];
       // The MTU bounds what follows the Ethernet header and an 802.1Q tag.
-      if (size - LEAST_FRAME <= mtu || (size - LEAST_FRAME - 4 <= mtu && view.getUint16(offset[packet] + 12) === 0x8100)) {
+      if (size - leastFrame <= mtu || (size - leastFrame - 4 <= mtu && view.getUint16(offset[packet] + 12) === 0x8100)) {
         queue[fit++] = packet;
         bytes += size;
       }
@@ -723,5 +766,5 @@ function createEngine(
     port.port?.send(queue, fit);
   }
 
-  return { burst, lookups, receive, executeOne, keyOf, assertIdle, lookupFlow, flush };
+  return { burst, lookups, receive, readClock, executeOne, keyOf, assertIdle, lookupFlow, flush };
 }

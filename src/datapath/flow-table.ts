@@ -9,6 +9,7 @@ import type { Action } from '../action/types.js';
 import { createClassifier, type Classifier } from '../classifier/classifier.js';
 import { createOrderedClassifier } from '../classifier/ordered.js';
 import type { FlowWords } from '../flow/fields.js';
+import type { KeyRows } from '../flow/key-rows.js';
 import { toHex } from '../util/bytes.js';
 import { MegaflowError } from '../util/errors.js';
 
@@ -43,10 +44,10 @@ export class FlowTable {
   readonly #listsByIdentity = new Map<string, ActionList>();
   readonly #freeIds: number[] = [];
 
-  constructor(setter: Setter, options: { exactMatchEntries?: number; lookupOrder?: 'any' | 'open-vswitch' }) {
+  constructor(rows: KeyRows, setter: Setter, options: { exactMatchEntries?: number; lookupOrder?: 'any' | 'open-vswitch' }) {
     this.#setter = setter;
     this.classifier =
-      options.lookupOrder === 'open-vswitch' ? createOrderedClassifier() : createClassifier({ exactMatchEntries: options.exactMatchEntries });
+      options.lookupOrder === 'open-vswitch' ? createOrderedClassifier(rows) : createClassifier(rows, { exactMatchEntries: options.exactMatchEntries });
   }
 
   get size(): number {

@@ -10,38 +10,74 @@
  */
 import { Extras, TUNNEL_WORDS, type PacketPool } from '../packet/pool.js';
 import { hashAdd, hashFinish } from '../util/hash.js';
-import { FAILED_IPV4_HASH, createRareExtractor } from './extract-rare.js';
+import { createRareExtractor } from './extract-rare.js';
 import { GROUPS_WORD, GROUP_WORDS, Group, KEY_WORDS } from './fields.js';
-
-// Ethernet types as they read little-endian.
-const IPV4 = 0x0008;
-const IPV6 = 0xdd86;
-const VLAN = 0x0081;
-const SERVICE_VLAN = 0xa888;
-/** `VLAN_PRESENT` (0x1000) in the order of the wire. */
-const PRESENT = 0x10;
+import { ALIGNING_WORDS, ROW_MASK, type KeyRows, type KnownKeys } from './key-rows.js';
 
 export interface ExtractOptions {
   /** How many tags are parsed, 1 or 2: Open vSwitch's `vlan-limit`. The next one's TPID is then the Ethernet type. Default 1. */
   vlanLimit?: number;
 }
 
-/**
- * Writes the keys of the first `count` packets of `burst` to rows 0 … count - 1 of `keys`, a hash for each to `hashes` (it
- * covers the 5-tuple, the way in, the tunnel id and, where there are no addresses, the MACs), and Open vSwitch's 5-tuple hash
- * to `pool.hash` where that is still 0. A row must be all zero before its first use; extraction alone writes to it then.
- */
-export type Extract = (burst: Int32Array, count: number, keys: Int32Array, hashes: Int32Array) => void;
+/** Both take the first `count` packets of `burst`, whose rows are those from `first` on. */
+export interface Extractor {
+  /**
+   * Asks for the key of each packet in the memory of known keys. Of one that is known, only the flow and the TCP flags are written; of
+   * others the key, a hash (it covers the 5-tuple, the way in, the tunnel id and, where there are no addresses, the MACs), and -1 for the
+   * flow; their rows go to `unknown`. Answers how many these are. Where it is still 0, Open vSwitch's 5-tuple hash goes to `pool.hash`.
+   */
+  recognize(burst: Int32Array, count: number, first: number, unknown: Int32Array): number;
+  /** The same, asking nothing: all rows are written. */
+  extract(burst: Int32Array, count: number, first: number): void;
+}
 
-/** Extraction over one pool. Create it once a pool: V8 folds the pool's arrays into the code as constants. */
-export function createExtract(pool: PacketPool, options: ExtractOptions = {}): Extract {
-  const { view, offset, length, inPort, recircId, hash, extras, tunnel, packetType } = pool;
+/** Extraction from a pool into rows. Create it once a pool: V8 folds the arrays into the code as constants. */
+export function createExtractor(pool: PacketPool, rows: KeyRows, known: KnownKeys, options: ExtractOptions = {}): Extractor {
+  const { view, offset, length, inPort, recircId, hash, extras, tunnel, packetType, addressMask } = pool;
+  const { keys, hashes, flows, tcpFlags, tupleHashes } = rows;
+  const { entries, tupleHashes: knownTupleHashes, mask: entryMask, hits } = known;
+  // What the loop uses are constants of this function, not of the module (key-rows.ts). Ethernet types as they read little-endian:
+  const IPV4 = 0x0008;
+  const IPV6 = 0xdd86;
+  const VLAN = 0x0081;
+  const SERVICE_VLAN = 0xa888;
+  /** `VLAN_PRESENT` (0x1000) in the order of the wire. */
+  const PRESENT = 0x10;
+  const rowMask = ROW_MASK;
+  const aligning = ALIGNING_WORDS;
+  const keyWords = KEY_WORDS;
+  const groupsWord = GROUPS_WORD;
+  const tunnelWords = TUNNEL_WORDS;
+  const anyMetadata = Extras.metadata;
+  const anyTunnel = Group.tunnel;
+  const anyExtras = Group.tunnelWide | Group.metadata;
   const rare = createRareExtractor(pool, options.vlanLimit ?? 1);
 
-  return function extract(burst, count, keys, hashes) {
-    for (let index = 0, row = 0; index < count; index++, row += KEY_WORDS) {
+  /** Open vSwitch's 5-tuple hash of an IPv4 packet. Where the header is wrong, all counts as zero. */
+  function hashTuple(ipSource: number, ipDestination: number, protocol: number, ports: number): number {
+    const tuple = hashAdd(hashAdd(hashAdd(0, ipSource), ipDestination), protocol);
+    const hasPorts = protocol === 17 || protocol === 6 || protocol === 1 || protocol === 132 || protocol === 58;
+    return hashFinish(hasPorts ? hashAdd(tuple, ports) : tuple, 42);
+  }
+
+  /** Whether an entry has the tunnel words from `from` on. */
+  function hasTunnel(entry: number, from: number): boolean {
+    return (
+      ((entries[entry + 12] ^ tunnel[from]) |
+        (entries[entry + 13] ^ tunnel[from + 1]) |
+        (entries[entry + 14] ^ tunnel[from + 2]) |
+        (entries[entry + 15] ^ tunnel[from + 3])) ===
+      0
+    );
+  }
+
+  function run(burst: Int32Array, count: number, first: number, unknown: Int32Array, isAsked: boolean): number {
+    let unknownCount = 0;
+    for (let index = 0; index < count; index++) {
       const packet = burst[index];
-      const start = offset[packet];
+      const number = (first + index) & rowMask;
+      const row = number * keyWords;
+      const start = offset[packet] & addressMask;
       const end = start + length[packet];
       let groups = extras[packet];
 
@@ -52,7 +88,7 @@ export function createExtract(pool: PacketPool, options: ExtractOptions = {}): E
       let l3 = start;
       let tag = 0;
       let tpid = 0;
-      if ((groups & Extras.metadata) === 0 || packetType[packet] === 0) {
+      if ((groups & anyMetadata) === 0 || packetType[packet] === 0) {
         destination = view.getInt32(start, true);
         macs = view.getInt32(start + 4, true);
         source = view.getInt32(start + 8, true);
@@ -81,7 +117,9 @@ export function createExtract(pool: PacketPool, options: ExtractOptions = {}): E
       let ipSource = 0;
       let ipDestination = 0;
       let flags = 0;
-      let mixed = hash[packet];
+      // What a hash of the key needs beside addresses, ports and the way in.
+      let mixed = 0;
+      const givenHash = hash[packet];
       if (type === IPV4) {
         const first = view.getInt32(l3, true);
         const headerLength = (first & 15) << 2;
@@ -120,15 +158,6 @@ export function createExtract(pool: PacketPool, options: ExtractOptions = {}): E
               flags = keys[row + 10];
             }
           }
-          if (mixed === 0) {
-            mixed = hashAdd(hashAdd(hashAdd(0, ipSource), ipDestination), protocol);
-            if (protocol === 17 || protocol === 6 || protocol === 1 || protocol === 132 || protocol === 58) mixed = hashAdd(mixed, ports);
-            mixed = hashFinish(mixed, 42);
-            hash[packet] = mixed;
-          }
-        } else if (mixed === 0) {
-          mixed = FAILED_IPV4_HASH;
-          hash[packet] = mixed;
         }
       } else {
         groups |= rare.network(packet, keys, row, type, l3, end);
@@ -142,17 +171,66 @@ export function createExtract(pool: PacketPool, options: ExtractOptions = {}): E
       }
 
       if (groups !== 0) {
-        if ((groups & Group.tunnel) !== 0) {
-          const from = packet * TUNNEL_WORDS;
+        if ((groups & anyTunnel) !== 0) {
+          const from = packet * tunnelWords;
+          mixed ^= Math.imul(tunnel[from + 2] + 1, 0x27d4eb2f);
+        }
+      }
+      // Products that do not wait for each other, one round to mix them: Open vSwitch's hash takes four times as long, and here all wait for it.
+      const way = inPort[packet] + (recircId[packet] << 16) + (ip & 0xff00);
+      mixed += Math.imul(ipSource, 0x85ebca6b) + Math.imul(ipDestination, 0xc2b2ae35);
+      mixed = (mixed + Math.imul(ports, 0x27d4eb2f) + Math.imul(way, 0x165667b1)) | 0;
+      mixed = Math.imul(mixed ^ (mixed >>> 15), 0x2c1b3c6d);
+      mixed ^= mixed >>> 13;
+      tcpFlags[number] = flags;
+
+      if (isAsked && groups <= anyTunnel) {
+        // `(n | -n) >> 31` is -1 for all n but 0: a choice without a branch (46 ns a key, else 75, where a quarter is not known).
+        const one = aligning + ((mixed & entryMask) << 4);
+        const isOther = (entries[one + 7] ^ ports) | (entries[one + 8] ^ ipSource);
+        const place = mixed ^ ((mixed ^ (mixed >>> 16)) & ((isOther | (0 - isOther)) >> 31));
+        const entryNumber = place & entryMask;
+        const entry = aligning + (entryNumber << 4);
+        const flow = entries[entry + 11];
+        const tupleHash = givenHash === 0 ? knownTupleHashes[entryNumber] : givenHash;
+        if (
+          entries[entry + 7] === ports &&
+          entries[entry + 8] === ipSource &&
+          entries[entry + 9] === ipDestination &&
+          entries[entry] === inPort[packet] &&
+          entries[entry + 1] === recircId[packet] &&
+          entries[entry + 2] === destination &&
+          entries[entry + 3] === macs &&
+          entries[entry + 4] === source &&
+          entries[entry + 5] === (type | tag) &&
+          entries[entry + 6] === ip &&
+          entries[entry + 10] === (flags | tpid) &&
+          ((flow ^ groups) & 1) === 0 &&
+          flow >= 0 &&
+          tupleHash !== 0 &&
+          (groups === 0 || hasTunnel(entry, packet * tunnelWords))
+        ) {
+          hash[packet] = tupleHash;
+          flows[number] = flow >> 1;
+          continue;
+        }
+      }
+
+      // What `rare` extracted it has hashed as well.
+      if (givenHash === 0 && type === IPV4) hash[packet] = hashTuple(ipSource, ipDestination, (ip >>> 8) & 0xff, ports);
+      tupleHashes[number] = givenHash === 0 ? hash[packet] : 0;
+
+      if (groups !== 0) {
+        if ((groups & anyTunnel) !== 0) {
+          const from = packet * tunnelWords;
           keys[row + 12] = tunnel[from];
           keys[row + 13] = tunnel[from + 1];
           keys[row + 14] = tunnel[from + 2];
           keys[row + 15] = tunnel[from + 3];
-          mixed ^= Math.imul(tunnel[from + 2] + 1, 0x27d4eb2f);
         }
-        if ((groups & (Group.tunnelWide | Group.metadata)) !== 0) rare.copyExtras(packet, keys, row);
+        if ((groups & anyExtras) !== 0) rare.copyExtras(packet, keys, row);
       }
-      const stale = keys[row + GROUPS_WORD] & ~groups;
+      const stale = keys[row + groupsWord] & ~groups;
       if (stale !== 0) clearGroups(keys, row, stale);
 
       keys[row] = inPort[packet];
@@ -166,9 +244,23 @@ export function createExtract(pool: PacketPool, options: ExtractOptions = {}): E
       keys[row + 8] = ipSource;
       keys[row + 9] = ipDestination;
       keys[row + 10] = flags | tpid;
-      keys[row + GROUPS_WORD] = groups;
-      hashes[index] = mixed ^ Math.imul(inPort[packet] + (recircId[packet] << 16), 0x9e3779b1);
+      keys[row + groupsWord] = groups;
+      hashes[number] = mixed;
+      if (isAsked) {
+        flows[number] = -1;
+        unknown[unknownCount++] = number;
+      }
     }
+    if (isAsked) hits[0] += count - unknownCount;
+    return unknownCount;
+  }
+
+  const none = new Int32Array(0);
+  return {
+    recognize: (burst, count, first, unknown) => run(burst, count, first, unknown, true),
+    extract(burst, count, first) {
+      run(burst, count, first, none, false);
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 // Packets for tests of actions: in a pool, at any alignment, and the tunnelled frames that recordings hold.
 import { readFileSync } from 'node:fs';
-import { createExtract } from '../../src/flow/extract.js';
-import { KEY_WORDS } from '../../src/flow/fields.js';
+import { createExtractor } from '../../src/flow/extract.js';
+import { createKeyRows, createKnownKeys } from '../../src/flow/key-rows.js';
 import { parseActions } from '../../src/action/text-parse.js';
 import type { Action, TunnelHeader } from '../../src/action/types.js';
 import type { PacketPool } from '../../src/packet/pool.js';
@@ -13,7 +13,7 @@ export function hold(pool: PacketPool, frame: Uint8Array, shift = 0): number {
   pool.offset[packet] += shift;
   pool.bytes.set(frame, pool.offset[packet]);
   pool.length[packet] = frame.length;
-  createExtract(pool)(Int32Array.of(packet), 1, new Int32Array(KEY_WORDS), new Int32Array(1));
+  createExtractor(pool, createKeyRows(), createKnownKeys(1)).extract(Int32Array.of(packet), 1, 0);
   return packet;
 }
 

@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest';
 import { parseActions } from '../../src/action/text-parse.js';
 import { createSetter } from '../../src/action/set.js';
+import { createKeyRows } from '../../src/flow/key-rows.js';
 import { FlowTable } from '../../src/datapath/flow-table.js';
 import { KEY_WORDS } from '../../src/flow/fields.js';
 import { PacketPool } from '../../src/packet/pool.js';
@@ -15,8 +16,10 @@ const keyOf = (inPort: number): Int32Array => {
 };
 
 it('keeps one list for flows that do the same', () => {
-  const table = new FlowTable(createSetter(new PacketPool({ slots: 64 })), {});
-  const [first, second, other] = ['2', '2', '3'].map((text, port) => table.insert(keyOf(port), mask, parseActions(text)));
+  const table = new FlowTable(createKeyRows(), createSetter(new PacketPool({ slots: 64 })), {});
+  const [first, second, other] = ['2', '2', '3'].map((text, port) =>
+    table.insert(keyOf(port), mask, parseActions(text)),
+  );
   expect(table.actionsOf(first)).toBe(table.actionsOf(second));
   expect(table.actionsOf(first)).not.toBe(table.actionsOf(other));
   expect(table.programs).toHaveLength(2);
@@ -25,12 +28,14 @@ it('keeps one list for flows that do the same', () => {
 });
 
 it('does not grow with what has been', () => {
-  const table = new FlowTable(createSetter(new PacketPool({ slots: 64 })), {});
+  const table = new FlowTable(createKeyRows(), createSetter(new PacketPool({ slots: 64 })), {});
   const flow = table.insert(keyOf(1), mask, []);
   for (let round = 0; round < 1000; round++) {
     table.modify(flow, parseActions(`${round},${round + 1}`));
     const brief = table.insert(keyOf(2), mask, parseActions(`${round}`));
-    expect(() => table.insert(keyOf(2), mask, parseActions(`7,${round}`))).toThrow(expect.objectContaining({ code: 'already-exists' }));
+    expect(() => table.insert(keyOf(2), mask, parseActions(`7,${round}`))).toThrow(
+      expect.objectContaining({ code: 'already-exists' }),
+    );
     table.remove(brief);
     table.release(table.acquire(parseActions(`8,${round}`)));
   }
@@ -39,7 +44,7 @@ it('does not grow with what has been', () => {
 });
 
 it('has room for many flows, and keeps what they counted while it grows', () => {
-  const table = new FlowTable(createSetter(new PacketPool({ slots: 64 })), {});
+  const table = new FlowTable(createKeyRows(), createSetter(new PacketPool({ slots: 64 })), {});
   const flows: number[] = [];
   for (let port = 0; port < 1000; port++) {
     flows.push(table.insert(keyOf(port), mask, parseActions(String(port % 7))));
