@@ -51,15 +51,17 @@ export function createMemoryPort(name, pool, { frame = new Uint8Array(0), at = 1
     receive(burst, room) {
       if (size === 0) return 0;
       const count = pool.allocateBurst(burst, room);
+      let next = position;
       for (let index = 0; index < count; index++) {
         const handle = burst[index];
         const start = offset[handle];
-        const flow = order[position];
-        if (++position === flows) position = 0;
+        const flow = order[next];
+        if (++next === flows) next = 0;
         length[handle] = size;
         view.setInt32(start + addressAt, 0x0a000000 + flow);
         view.setUint16(start + portAt, 1024 + (flow & 0x7fff));
       }
+      position = next;
       counters.rxPackets += count;
       counters.rxBytes += count * size;
       return count;

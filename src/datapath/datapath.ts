@@ -739,6 +739,19 @@ function createEngine(
     return isNarrow ? pool.tunnel[packet * TUNNEL_WORDS + TunnelWord.ports] : 0;
   }
 
+  /** Keeps the frames of a queue that are within the MTU, which bounds what follows the Ethernet header and an 802.1Q tag. */
+  function dropLong(port: DatapathPort, queued: number): number {
+    const { queue, mtu } = port;
+    let fit = 0;
+    for (let index = 0; index < queued; index++) {
+      const packet = queue[index];
+      const isTagged = view.getUint16(offset[packet] + 12) === 0x8100;
+      if (length[packet] <= mtu + leastFrame + (isTagged ? 4 : 0)) queue[fit++] = packet;
+    }
+    port.txDrops[Reason.mtuExceeded] += queued - fit;
+    return fit;
+  }
+
   function flush(): void {
     for (let index = 0; index < dirtyCount; index++) send(dirty[index]);
     dirtyCount = 0;
@@ -746,20 +759,21 @@ function createEngine(
 
   function send(port: DatapathPort): void {
     const { queue, queued, mtu } = port;
+    const most = mtu + leastFrame;
     let bytes = 0;
-    let fit = 0;
+    let fit = queued;
     for (let index = 0; index < queued; index++) {
-      const packet = queue[index];
-      const size = length[packet];
-      // The MTU bounds what follows the Ethernet header and an 802.1Q tag.
-      if (size - leastFrame <= mtu || (size - leastFrame - 4 <= mtu && view.getUint16(offset[packet] + 12) === 0x8100)) {
-        queue[fit++] = packet;
-        bytes += size;
-      }
+      const size = length[queue[index]];
+      bytes += size;
+      if (size > most) fit = -1;
     }
     port.queued = 0;
-    port.txDrops[Reason.mtuExceeded] += queued - fit;
-    if (fit === 0) return;
+    if (fit < 0) {
+      fit = dropLong(port, queued);
+      if (fit === 0) return;
+      bytes = 0;
+      for (let index = 0; index < fit; index++) bytes += length[queue[index]];
+    }
     port.txPackets += fit;
     port.txBytes += bytes;
     if (datapath.onSend) for (let index = 0; index < fit; index++) datapath.onSend(port, pool.frame(queue[index]));
