@@ -1,6 +1,6 @@
 /**
- * The commands of `ovs-appctl` over a switch: what they print, in the very form (ovs-vswitchd(8), "RUNTIME MANAGEMENT COMMANDS"). Each is a
- * function of its own in the files beside this one; here they are found by name.
+ * The commands of `ovs-appctl` over a switch: what they print, in the very form (ovs-vswitchd(8), "RUNTIME MANAGEMENT
+ * COMMANDS"). Each is a function of its own in the files beside this one; here they are found by name.
  */
 import type { VSwitch } from '../switch/vswitch.js';
 import { fail, type Commands } from './command.js';
@@ -38,17 +38,22 @@ const commands: Commands = {
 };
 
 /**
- * Runs a command and answers what `ovs-appctl` would print, the final newline included; commands that print nothing answer `''`. Throws
- * `command-failed` with the text of the refusal.
+ * Runs a command and answers what `ovs-appctl` would print, the final newline included; commands that print nothing
+ * answer `''`. Throws `command-failed` with the text of the refusal.
  */
 export function appctl(vswitch: VSwitch, name: string, ...words: string[]): string {
   const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
   if (!command) {
-    return fail(`"${name}" is not a valid command (use "list-commands" to see a list of valid commands)`, name, Object.keys(commands).join(', '));
+    return fail(
+      `"${name}" is not a valid command (use "list-commands" to see a list of valid commands)`,
+      name,
+      Object.keys(commands).join(', '),
+    );
   }
   if (words.length < command.least) {
     fail(`"${name}" command requires at least ${command.least} arguments`, words, command.usage);
   }
-  if (words.length > command.most) fail(`"${name}" command takes at most ${command.most} arguments`, words, command.usage);
+  if (words.length > command.most)
+    fail(`"${name}" command takes at most ${command.most} arguments`, words, command.usage);
   return command.run(vswitch, words);
 }

@@ -1,6 +1,7 @@
 /**
- * What a command of `appctl` is, and what commands share: how they refuse, and how they read addresses and numbers (as Open vSwitch reads
- * them, which is more lenient in places than the rest of this package). The commands themselves are in the files beside it.
+ * What a command of `appctl` is, and what commands share: how they refuse, and how they read addresses and numbers (as
+ * Open vSwitch reads them, which is more lenient in places than the rest of this package). The commands themselves are
+ * in the files beside it.
  */
 import { takeMac, type Cursor } from '../flow/scan.js';
 import type { Bridge, SwitchPort } from '../switch/model.js';
@@ -31,7 +32,10 @@ export function fail(text: string, value: unknown, allowed: string): never {
 /** The bridge with that name, or `no such bridge`. */
 export function findBridge(vswitch: VSwitch, name: string): Bridge {
   const bridges = vswitch.bridges();
-  return bridges.find((bridge) => bridge.name === name) ?? fail('no such bridge', name, bridges.map((bridge) => bridge.name).join(', '));
+  return (
+    bridges.find((bridge) => bridge.name === name) ??
+    fail('no such bridge', name, bridges.map((bridge) => bridge.name).join(', '))
+  );
 }
 
 /** Orders names as `strcmp` does. */
@@ -68,7 +72,10 @@ function isMapped(ip: Uint8Array): boolean {
   return ip.every((byte, index) => index >= 12 || byte === (index < 10 ? 0 : 0xff));
 }
 
-/** A decimal number as `atoi` reads it: what precedes the first character that is no digit, 0 for nothing. 32 bits, signed. */
+/**
+ * A decimal number as `atoi` reads it: what precedes the first character that is no digit, 0 for nothing. 32 bits,
+ * signed.
+ */
 export function readInteger(text: string): number {
   const match = /^\s*([+-]?\d+)/.exec(text);
   return match ? Number(BigInt.asIntN(32, BigInt(match[1].replace('+', '')))) : 0;

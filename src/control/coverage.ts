@@ -1,6 +1,6 @@
 /**
- * `coverage/*`: events and how often they happen. Open vSwitch counts its own functions there; here the events are the reasons for which
- * packets were dropped.
+ * `coverage/*`: events and how often they happen. Open vSwitch counts its own functions there; here the events are the
+ * reasons for which packets were dropped.
  */
 import type { VSwitch } from '../switch/vswitch.js';
 import { hashAdd, hashFinish } from '../util/hash.js';
@@ -36,11 +36,17 @@ export function showCoverage(vswitch: VSwitch): string {
 /** `coverage/read-counter NAME`: how often an event has happened. */
 export function readCoverage(vswitch: VSwitch, name: string): string {
   const rates = vswitch.dropRates();
-  for (let reason = 1; reason < REASON_COUNT; reason++) if (eventName(reason) === name) return `${rates[reason].total}\n`;
+  for (let reason = 1; reason < REASON_COUNT; reason++)
+    if (eventName(reason) === name) return `${rates[reason].total}\n`;
   return fail('No such counter', name, 'the name of an event that coverage/show prints');
 }
 
 export const coverageCommands: Commands = {
-  'coverage/read-counter': { usage: 'COUNTER', least: 1, most: 1, run: (vswitch, [name]) => readCoverage(vswitch, name) },
+  'coverage/read-counter': {
+    usage: 'COUNTER',
+    least: 1,
+    most: 1,
+    run: (vswitch, [name]) => readCoverage(vswitch, name),
+  },
   'coverage/show': { usage: '', least: 0, most: 0, run: showCoverage },
 };

@@ -1,6 +1,6 @@
 /**
- * `dpctl/*`: the datapath itself, its ports and megaflows. Flows put by hand live until the next sweep finds that translation says
- * otherwise, as in Open vSwitch. Files are not read here.
+ * `dpctl/*`: the datapath itself, its ports and megaflows. Flows put by hand live until the next sweep finds that
+ * translation says otherwise, as in Open vSwitch. Files are not read here.
  */
 import { parseActions } from '../action/text-parse.js';
 import type { Action } from '../action/types.js';
@@ -15,7 +15,14 @@ import { parseExactMatch } from '../openflow/parse.js';
 import type { VSwitch } from '../switch/vswitch.js';
 import { MegaflowError } from '../util/errors.js';
 import { DATAPATH_NAME, fail, type Command, type Commands } from './command.js';
-import { flowIdentifier, flowName, forgetFlowName, formatDatapathFlow, nameFlow, type FlowLineOptions } from './flow-lines.js';
+import {
+  flowIdentifier,
+  flowName,
+  forgetFlowName,
+  formatDatapathFlow,
+  nameFlow,
+  type FlowLineOptions,
+} from './flow-lines.js';
 
 const PREFIX = 'ovs-vswitchd: ';
 
@@ -24,7 +31,10 @@ export interface DumpFlowsOptions extends FlowLineOptions {
   filter?: string;
 }
 
-/** `dpctl/dump-flows`: one line a flow, behind a header when there are any. Throws `bad-flow-text` for a filter that is none. */
+/**
+ * `dpctl/dump-flows`: one line a flow, behind a header when there are any. Throws `bad-flow-text` for a filter that is
+ * none.
+ */
 export function dumpFlows(vswitch: VSwitch, options: DumpFlowsOptions = {}): string {
   const lines = flowLines(vswitch, options);
   return lines.length === 0 ? '' : ['flow-dump from the main thread:', ...lines, ''].join('\n');
@@ -42,7 +52,8 @@ function flowLines(vswitch: VSwitch, options: DumpFlowsOptions): string[] {
 
 /** The key that the filter describes, and which of its bits it is about. */
 function parseFilter({ datapath }: VSwitch, text: string): FlowMatch {
-  const portNumber = (name: string): number | undefined => (name === 'ovs-netdev' ? 0 : datapath.findPort(name)?.number);
+  const portNumber = (name: string): number | undefined =>
+    name === 'ovs-netdev' ? 0 : datapath.findPort(name)?.number;
   const { key, mask } = parseExactMatch(text, { portNumber });
   if (anyBit(mask, 'ofInPort')) {
     setField(key, 'inPort', getField(key, 'ofInPort'));
@@ -62,7 +73,12 @@ function passes(info: FlowInfo, { key, mask }: FlowMatch): boolean {
 /** `dpctl/show`: look-ups, flows, ports; with what each port has counted where `statistics` is set. */
 export function showDatapath(vswitch: VSwitch, options: { statistics?: boolean } = {}): string {
   const { hit, missed, lost, flows } = vswitch.datapath.statistics();
-  const lines = [`${DATAPATH_NAME}:`, `  lookups: hit:${hit} missed:${missed} lost:${lost}`, `  flows: ${flows}`, '  port 0: ovs-netdev (tap)'];
+  const lines = [
+    `${DATAPATH_NAME}:`,
+    `  lookups: hit:${hit} missed:${missed} lost:${lost}`,
+    `  flows: ${flows}`,
+    '  port 0: ovs-netdev (tap)',
+  ];
   if (options.statistics) lines.push(...describeCounters(undefined));
   for (const port of vswitch.datapath.ports()) {
     lines.push(`  port ${port.number}: ${port.name}${describeType(port)}`);
@@ -82,7 +98,8 @@ function describeType({ type, options }: DatapathPort): string {
 /** Drops are counted where there is a host's port; other errors are not known. */
 function describeCounters(port: DatapathPort | undefined): string[] {
   const { rxPackets, txPackets, rxBytes, txBytes } = port ?? { rxPackets: 0, txPackets: 0, rxBytes: 0, txBytes: 0 };
-  const dropped = (counts: Float64Array | undefined): number | '?' => (port?.port && counts ? counts.reduce((sum, count) => sum + count, 0) : '?');
+  const dropped = (counts: Float64Array | undefined): number | '?' =>
+    port?.port && counts ? counts.reduce((sum, count) => sum + count, 0) : '?';
   return [
     `    RX packets:${rxPackets} errors:? dropped:${dropped(port?.rxDrops)} overruns:? frame:?`,
     `    TX packets:${txPackets} errors:? dropped:${dropped(port?.txDrops)} aborted:? carrier:?`,
@@ -104,13 +121,18 @@ function humanSize(bytes: number): string {
 }
 
 /** `dpctl/add-flow`: installs a flow; refused where a packet with its key hits a flow already. */
-export function addFlow(vswitch: VSwitch, flow: string, actions: string, options: { statistics?: boolean } = {}): string {
+export function addFlow(
+  vswitch: VSwitch,
+  flow: string,
+  actions: string,
+  options: { statistics?: boolean } = {},
+): string {
   return putFlow(vswitch, flow, actions, { ...options, create: true });
 }
 
 /**
- * `dpctl/mod-flow`: changes what the flow does that a packet with this key hits; with `mayCreate` there need not be one. Counters cannot be
- * cleared: with `clear` the change is made and then refused, as in Open vSwitch.
+ * `dpctl/mod-flow`: changes what the flow does that a packet with this key hits; with `mayCreate` there need not be
+ * one. Counters cannot be cleared: with `clear` the change is made and then refused, as in Open vSwitch.
  */
 export function modifyFlow(
   vswitch: VSwitch,
@@ -130,8 +152,14 @@ interface PutOptions {
 
 function putFlow(vswitch: VSwitch, flowText: string, actionText: string, options: PutOptions): string {
   const { datapath } = vswitch;
-  const refuse = (why: string): never => fail(`${PREFIX}updating flow table (${why})`, flowText, 'a flow that can be put');
-  const match = readFlow(vswitch, flowText, (reason) => `parsing flow key (${reason})`, () => refuse('Invalid argument'));
+  const refuse = (why: string): never =>
+    fail(`${PREFIX}updating flow table (${why})`, flowText, 'a flow that can be put');
+  const match = readFlow(
+    vswitch,
+    flowText,
+    (reason) => `parsing flow key (${reason})`,
+    () => refuse('Invalid argument'),
+  );
   if (getField(match.key, 'inPort') === NO_PORT) refuse('Invalid argument');
   let actions: Action[];
   try {
@@ -159,10 +187,21 @@ function putFlow(vswitch: VSwitch, flowText: string, actionText: string, options
   return options.statistics ? `${formatStatistics(datapath.flow(flow), datapath.clock.now())}\n` : '';
 }
 
-/** Reads a flow as Open vSwitch reads it. Refuses text that is none with what `syntax` says of it; what makes no sense is for `senseless` to refuse. */
-function readFlow<T>({ datapath }: VSwitch, text: string, syntax: (reason: string) => string, senseless: () => T): FlowMatch | T {
+/**
+ * Reads a flow as Open vSwitch reads it. Refuses text that is none with what `syntax` says of it; what makes no sense
+ * is for `senseless` to refuse.
+ */
+function readFlow<T>(
+  { datapath }: VSwitch,
+  text: string,
+  syntax: (reason: string) => string,
+  senseless: () => T,
+): FlowMatch | T {
   try {
-    return parseFlow(text, { strict: true, portNumber: (name) => (name === 'ovs-netdev' ? 0 : datapath.findPort(name)?.number) });
+    return parseFlow(text, {
+      strict: true,
+      portNumber: (name) => (name === 'ovs-netdev' ? 0 : datapath.findPort(name)?.number),
+    });
   } catch (error) {
     if (error instanceof MegaflowError && !error.message.startsWith('syntax error')) return senseless();
     return refuseText(error, `${syntax((error as Error).message)} (Invalid argument)`, text);
@@ -174,13 +213,20 @@ function refuseText(error: unknown, text: string, value: string): never {
   throw error;
 }
 
-/** `dpctl/del-flow`: removes the flow that was installed with this very key (values that its mask leaves out count too), or that is so named. */
+/**
+ * `dpctl/del-flow`: removes the flow that was installed with this very key (values that its mask leaves out count too),
+ * or that is so named.
+ */
 export function deleteFlow(vswitch: VSwitch, text: string, options: { statistics?: boolean } = {}): string {
   const { datapath } = vswitch;
   const named = findNamed(vswitch, UFID.exec(text)?.[0]);
   const flow = named ?? findInstalled(vswitch, text);
   if (flow === undefined) {
-    return fail(`${PREFIX}deleting flow (No such file or directory)\nPerhaps you need to specify a UFID?`, text, 'the key of an installed flow');
+    return fail(
+      `${PREFIX}deleting flow (No such file or directory)\nPerhaps you need to specify a UFID?`,
+      text,
+      'the key of an installed flow',
+    );
   }
   const info = datapath.flow(flow);
   vswitch.deleteFlow(flow);
@@ -202,7 +248,9 @@ export function deleteFlows(vswitch: VSwitch): string {
 export function getFlow(vswitch: VSwitch, text: string, options: FlowLineOptions = {}): string {
   if (!text.startsWith('ufid:')) return `${PREFIX}parsing flow ufid\n`;
   if (UFID.exec(text)?.index !== 0) return `${PREFIX}parsing flow ufid (Invalid argument)\n`;
-  const flow = findNamed(vswitch, UFID.exec(text)![0]) ?? fail(`${PREFIX}getting flow (No such file or directory)`, text, 'the ufid of an installed flow');
+  const flow =
+    findNamed(vswitch, UFID.exec(text)![0]) ??
+    fail(`${PREFIX}getting flow (No such file or directory)`, text, 'the ufid of an installed flow');
   return `${formatDatapathFlow(vswitch.datapath, vswitch.datapath.flow(flow), options)}\n`;
 }
 
@@ -211,7 +259,12 @@ const UFID = /ufid:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}/;
 /** What is read and makes no sense is the key of no flow. */
 function findInstalled(vswitch: VSwitch, text: string): number | undefined {
   const { datapath } = vswitch;
-  const key = readFlow(vswitch, text, (reason) => reason, () => undefined)?.key;
+  const key = readFlow(
+    vswitch,
+    text,
+    (reason) => reason,
+    () => undefined,
+  )?.key;
   return key && datapath.flowNumbers().find((flow) => flowIdentifier(datapath.flow(flow).key) === flowIdentifier(key));
 }
 
@@ -220,7 +273,7 @@ function findNamed({ datapath }: VSwitch, name: string | undefined): number | un
   return datapath.flowNumbers().find((flow) => flowName(datapath, datapath.flow(flow).key) === name.toLowerCase());
 }
 
-// ---- the words of a command ------------------------------------------------------------------------------------------------
+// ---- the words of a command ---------------------------------------------------------------------------------------
 
 interface Words {
   readonly verbose: boolean;
@@ -235,7 +288,12 @@ interface Words {
 function takeOptions(words: readonly string[]): Words {
   const options = { verbose: false, statistics: false, clear: false, mayCreate: false };
   const flags: Readonly<Record<string, keyof typeof options>> = {
-    '--more': 'verbose', m: 'verbose', '--statistics': 'statistics', s: 'statistics', '--clear': 'clear', '--may-create': 'mayCreate',
+    '--more': 'verbose',
+    m: 'verbose',
+    '--statistics': 'statistics',
+    s: 'statistics',
+    '--clear': 'clear',
+    '--may-create': 'mayCreate',
   };
   let names: boolean | undefined;
   let at = 0;
@@ -247,7 +305,12 @@ function takeOptions(words: readonly string[]): Words {
     }
     const isLong = word.startsWith('--');
     for (const flag of isLong ? [word] : word.slice(1)) {
-      if (!Object.hasOwn(flags, flag)) fail(`Unrecognized option ${isLong ? '' : '-'}${flag}`, word, '-m, -s, --names, --no-names, --clear, --may-create');
+      if (!Object.hasOwn(flags, flag))
+        fail(
+          `Unrecognized option ${isLong ? '' : '-'}${flag}`,
+          word,
+          '-m, -s, --names, --no-names, --clear, --may-create',
+        );
       options[flags[flag]] = true;
     }
   }
@@ -273,7 +336,13 @@ function runShow(vswitch: VSwitch, words: readonly string[]): string {
 
 /** Kinds of flows that `type=` knows, and whether ours are of them. */
 const FLOW_TYPES: Readonly<Record<string, boolean>> = {
-  all: true, ovs: true, 'non-offloaded': true, tc: false, dpdk: false, offloaded: false, 'partially-offloaded': false,
+  all: true,
+  ovs: true,
+  'non-offloaded': true,
+  tc: false,
+  dpdk: false,
+  offloaded: false,
+  'partially-offloaded': false,
 };
 /** Number of the thread that is no PMD: all of our flows are its. */
 const MAIN_THREAD = -1;
@@ -291,7 +360,8 @@ function runDumpFlows(vswitch: VSwitch, words: readonly string[]): string {
   const { filter, type, pmd } = given;
   const types = type?.split(',').filter((word) => word !== '');
   for (const word of types ?? []) {
-    if (!Object.hasOwn(FLOW_TYPES, word)) fail(`${PREFIX}Failed to parse type (${word}) (Invalid argument)`, type, Object.keys(FLOW_TYPES).join(', '));
+    if (!Object.hasOwn(FLOW_TYPES, word))
+      fail(`${PREFIX}Failed to parse type (${word}) (Invalid argument)`, type, Object.keys(FLOW_TYPES).join(', '));
   }
   const options = { verbose, names, filter };
   let lines: string[];
@@ -310,7 +380,8 @@ function runDumpFlows(vswitch: VSwitch, words: readonly string[]): string {
 function runDeleteFlows(vswitch: VSwitch, words: readonly string[]): string {
   const { rest } = takeOptions(words);
   const file = rest[0] === DATAPATH_NAME ? rest[1] : rest[0];
-  if (file !== undefined) return fail(`${PREFIX}Opening file "${file}" failed (Operation not supported)`, file, 'no file');
+  if (file !== undefined)
+    return fail(`${PREFIX}Opening file "${file}" failed (Operation not supported)`, file, 'no file');
   return deleteFlows(vswitch);
 }
 
@@ -319,7 +390,8 @@ const put =
   (vswitch, words) => {
     const options = takeOptions(words);
     const [flow, actions] = takeDatapath(options.rest, 3);
-    if (actions === undefined) fail('a flow and its actions are missing', words, 'a flow and its actions, behind the options');
+    if (actions === undefined)
+      fail('a flow and its actions are missing', words, 'a flow and its actions, behind the options');
     return run(vswitch, flow, actions, options);
   };
 
@@ -336,7 +408,12 @@ export const dpctlCommands: Commands = {
   },
   'dpctl/del-flows': { usage: '[dp]', least: 0, most: 2, run: runDeleteFlows },
   'dpctl/dump-dps': { usage: '', least: 0, most: 0, run: () => `${DATAPATH_NAME}\n` },
-  'dpctl/dump-flows': { usage: '[-m] [--names] [dp] [filter=..] [type=..] [pmd=..]', least: 0, most: 6, run: runDumpFlows },
+  'dpctl/dump-flows': {
+    usage: '[-m] [--names] [dp] [filter=..] [type=..] [pmd=..]',
+    least: 0,
+    most: 6,
+    run: runDumpFlows,
+  },
   'dpctl/get-flow': {
     usage: '[dp] ufid',
     least: 1,

@@ -1,5 +1,6 @@
 /**
- * `dpif/*` and `upcall/*`, `revalidator/*`: bridges and their ports as the datapath knows them, and how flows are looked after.
+ * `dpif/*` and `upcall/*`, `revalidator/*`: bridges and their ports as the datapath knows them, and how flows are
+ * looked after.
  */
 import { formatActions } from '../action/text-format.js';
 import { formatStatistics } from '../datapath/dump.js';
@@ -25,7 +26,11 @@ export function showBridges(vswitch: VSwitch): string {
 }
 
 function describe({ type, tunnelConfig, peer }: SwitchPort): string {
-  const options: Record<string, string> = tunnelConfig ? tunnelOptions(tunnelConfig) : peer === undefined ? {} : { peer };
+  const options: Record<string, string> = tunnelConfig
+    ? tunnelOptions(tunnelConfig)
+    : peer === undefined
+      ? {}
+      : { peer };
   const shown = Object.keys(options)
     .sort()
     .map((key) => `${key}=${options[key]}`);
@@ -43,7 +48,8 @@ export function dumpBridgeFlows(vswitch: VSwitch, bridgeName: string, options: F
     const info = datapath.flow(flow);
     if (vswitch.portOf(info.key)?.bridge !== bridge) continue;
     if (options.verbose) text += `${flowName(datapath, info.key)} `;
-    text += `${formatFlow(info, format)}, ${formatStatistics(info, datapath.clock.now())}, actions:${formatActions(info.actions, format)}\n`;
+    text += `${formatFlow(info, format)}, ${formatStatistics(info, datapath.clock.now())}`;
+    text += `, actions:${formatActions(info.actions, format)}\n`;
   }
   return text;
 }
@@ -73,7 +79,11 @@ export const dpifCommands: Commands = {
     usage: '',
     least: 0,
     most: 0,
-    run: (vswitch) => [...vswitch.bridges()].sort(byName).map(({ name }) => `${DATAPATH_TYPE}@${name}\n`).join(''),
+    run: (vswitch) =>
+      [...vswitch.bridges()]
+        .sort(byName)
+        .map(({ name }) => `${DATAPATH_TYPE}@${name}\n`)
+        .join(''),
   },
   'dpif/dump-flows': {
     usage: '[-m] [--names | --no-names] bridge',
@@ -83,7 +93,10 @@ export const dpifCommands: Commands = {
       const options = words.slice(0, -1);
       const verbose = options.includes('-m');
       const last = options.filter((word) => word === '--names' || word === '--no-names').pop();
-      return dumpBridgeFlows(vswitch, words[words.length - 1], { verbose, names: last === undefined ? verbose : last === '--names' });
+      return dumpBridgeFlows(vswitch, words[words.length - 1], {
+        verbose,
+        names: last === undefined ? verbose : last === '--names',
+      });
     },
   },
   'dpif/show': { usage: '', least: 0, most: 0, run: showBridges },
@@ -91,7 +104,11 @@ export const dpifCommands: Commands = {
     usage: '',
     least: 0,
     most: 0,
-    run: (vswitch) => [...vswitch.bridges()].sort(byName).map(({ name }) => `${name}\n`).join(''),
+    run: (vswitch) =>
+      [...vswitch.bridges()]
+        .sort(byName)
+        .map(({ name }) => `${name}\n`)
+        .join(''),
   },
   'revalidator/purge': {
     usage: '',
@@ -111,6 +128,11 @@ export const dpifCommands: Commands = {
       return '';
     },
   },
-  'upcall/set-flow-limit': { usage: 'flow-limit-number', least: 1, most: 1, run: (vswitch, [limit]) => setFlowLimit(vswitch, readInteger(limit)) },
+  'upcall/set-flow-limit': {
+    usage: 'flow-limit-number',
+    least: 1,
+    most: 1,
+    run: (vswitch, [limit]) => setFlowLimit(vswitch, readInteger(limit)),
+  },
   'upcall/show': { usage: '', least: 0, most: 0, run: showUpcalls },
 };

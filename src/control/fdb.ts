@@ -1,6 +1,6 @@
 /**
- * `fdb/*`: the MAC table of a bridge. Ports are named by their names in what is read, and by their OpenFlow numbers in what is printed,
- * as in Open vSwitch.
+ * `fdb/*`: the MAC table of a bridge. Ports are named by their names in what is read, and by their OpenFlow numbers in
+ * what is printed, as in Open vSwitch.
  */
 import type { Bridge } from '../switch/model.js';
 import type { VSwitch } from '../switch/vswitch.js';
@@ -13,7 +13,9 @@ export function showFdb(vswitch: VSwitch, bridgeName: string): string {
   const lines = [' port  VLAN  MAC                Age'];
   for (const entry of macTable) {
     const age = entry.expiresSecond === Infinity ? ' static' : String(macTable.ageSeconds(entry)).padStart(4);
-    lines.push(`${portText(entry.port).padStart(5)}  ${String(entry.vlan).padStart(4)}  ${formatMac(entry.mac)} ${age}`);
+    lines.push(
+      `${portText(entry.port).padStart(5)}  ${String(entry.vlan).padStart(4)}  ${formatMac(entry.mac)} ${age}`,
+    );
   }
   return lines.join('\n') + '\n';
 }
@@ -25,11 +27,18 @@ export function flushFdb(vswitch: VSwitch, bridgeName?: string): string {
   return 'table successfully flushed\n';
 }
 
-/** `fdb/add BRIDGE PORT VLAN MAC`: adds a static entry, or makes an entry one; says so where there was another entry. */
+/**
+ * `fdb/add BRIDGE PORT VLAN MAC`: adds a static entry, or makes an entry one; says so where there was another entry.
+ */
 export function addFdbEntry(vswitch: VSwitch, bridgeName: string, portName: string, vlan: number, mac: string): string {
   const bridge = findBridge(vswitch, bridgeName);
   const port = bridge.ports.find(({ name }) => name === portName);
-  if (!port) return fail('software error, odp port is present but no ofp port', portName, bridge.ports.map(({ name }) => name).join(', '));
+  if (!port)
+    return fail(
+      'software error, odp port is present but no ofp port',
+      portName,
+      bridge.ports.map(({ name }) => name).join(', '),
+    );
   const before = bridge.macTable.addStatic(checkMac(mac), vlan & 0xffff, port);
   vswitch.run();
   if (!before || (before.isStatic && before.port === port)) return '';
@@ -39,7 +48,8 @@ export function addFdbEntry(vswitch: VSwitch, bridgeName: string, portName: stri
 /** `fdb/del BRIDGE VLAN MAC`: removes a static entry. */
 export function deleteFdbEntry(vswitch: VSwitch, bridgeName: string, vlan: number, mac: string): string {
   const { macTable } = findBridge(vswitch, bridgeName);
-  if (!macTable.removeStatic(checkMac(mac), vlan & 0xffff)) fail('could not find static mac entry', mac, 'a static entry');
+  if (!macTable.removeStatic(checkMac(mac), vlan & 0xffff))
+    fail('could not find static mac entry', mac, 'a static entry');
   vswitch.run();
   return '';
 }
@@ -91,6 +101,16 @@ export const fdbCommands: Commands = {
   },
   'fdb/flush': { usage: '[bridge]', least: 0, most: 1, run: (vswitch, [bridge]) => flushFdb(vswitch, bridge) },
   'fdb/show': { usage: 'bridge', least: 1, most: 1, run: (vswitch, [bridge]) => showFdb(vswitch, bridge) },
-  'fdb/stats-clear': { usage: '[bridge]', least: 0, most: 1, run: (vswitch, [bridge]) => clearFdbStatistics(vswitch, bridge) },
-  'fdb/stats-show': { usage: 'bridge', least: 1, most: 1, run: (vswitch, [bridge]) => showFdbStatistics(vswitch, bridge) },
+  'fdb/stats-clear': {
+    usage: '[bridge]',
+    least: 0,
+    most: 1,
+    run: (vswitch, [bridge]) => clearFdbStatistics(vswitch, bridge),
+  },
+  'fdb/stats-show': {
+    usage: 'bridge',
+    least: 1,
+    most: 1,
+    run: (vswitch, [bridge]) => showFdbStatistics(vswitch, bridge),
+  },
 };

@@ -1,6 +1,6 @@
 /**
- * Flows as the lines of a dump, with what `-m` adds to them: an identifier, and how many words of Open vSwitch's own representation the
- * mask covers.
+ * Flows as the lines of a dump, with what `-m` adds to them: an identifier, and how many words of Open vSwitch's own
+ * representation the mask covers.
  */
 import { formatActions } from '../action/text-format.js';
 import type { Datapath, FlowInfo } from '../datapath/datapath.js';
@@ -17,7 +17,10 @@ export interface FlowLineOptions {
 }
 
 /** The function that names ports, if they are to be named. */
-export function portNames(datapath: Datapath, { verbose, names = verbose }: FlowLineOptions): ((port: number) => string | undefined) | undefined {
+export function portNames(
+  datapath: Datapath,
+  { verbose, names = verbose }: FlowLineOptions,
+): ((port: number) => string | undefined) | undefined {
   return names ? (number) => datapath.port(number)?.name : undefined;
 }
 
@@ -33,8 +36,8 @@ export function formatDatapathFlow(datapath: Datapath, info: FlowInfo, options: 
 }
 
 /**
- * The identifier of a flow, `ufid:` and 128 bits: a hash of its whole key. It is stable from run to run, and not the one that Open vSwitch
- * has, where it hangs on a random number.
+ * The identifier of a flow, `ufid:` and 128 bits: a hash of its whole key. It is stable from run to run, and not the
+ * one that Open vSwitch has, where it hangs on a random number.
  */
 export function flowIdentifier(key: FlowWords): string {
   const digits = [1, 2, 3, 4].map((basis) => {
@@ -67,19 +70,21 @@ export function forgetFlowName(datapath: Datapath, key: FlowWords): void {
 }
 
 /**
- * Where fields stand in Open vSwitch 3.1's `struct flow`, in bytes. It keeps a mask as those words of 64 bits of the structure that are not
- * zero, and tells how many of them stand in its first 64 words and how many behind. `in_port` is not among them.
+ * Where fields stand in Open vSwitch 3.1's `struct flow`, in bytes. It keeps a mask as those words of 64 bits of the
+ * structure that are not zero, and tells how many of them stand in its first 64 words and how many behind. `in_port` is
+ * not among them.
  */
 const PLACES: Readonly<Partial<Record<FieldName, number>>> = {
-  tunDst: 0, tunIpv6Dst: 4, tunSrc: 20, tunIpv6Src: 24, tunId: 40, tunIdHigh: 40, tunFlags: 48, tunTos: 50, tunTtl: 51, tunTpSrc: 52, tunTpDst: 54,
-  tunGbpId: 56, tunGbpFlags: 58, tunErspanVersion: 59, tunErspanIndex: 60, tunErspanDirection: 64, tunErspanHardwareId: 65, tunGtpuFlags: 66,
-  tunGtpuType: 67,
-  skbPriority: 416, skbMark: 420, dpHash: 424, recircId: 432, ctState: 436, ctProto: 437, ctZone: 438, ctMark: 440, packetType: 444, ctLabel: 448,
-  ethDst: 472, ethSrc: 478, ethType: 484, vlanTpid: 488, vlanTci: 490, innerVlanTpid: 492, innerVlanTci: 494, mpls0: 496, mpls1: 500, mpls2: 504,
-  ipv4Src: 512, ipv4Dst: 516, ctIpv4Src: 520, ctIpv4Dst: 524, ipv6Src: 528, ipv6Dst: 544, ctIpv6Src: 560, ctIpv6Dst: 576, ipv6Label: 592,
-  ipFrag: 596, ipTos: 597, ipTtl: 598, ipProto: 599, ndTarget: 600, arpSha: 616, arpTha: 622, tcpFlags: 628, ndOptionsType: 628,
-  nshFlags: 632, nshTtl: 633, nshMdtype: 634, nshNp: 635, nshPath: 636, nshC1: 640, nshC2: 644, nshC3: 648, nshC4: 652,
-  tpSrc: 656, tpDst: 658, ctTpSrc: 660, ctTpDst: 662, ndReserved: 664,
+  tunDst: 0, tunIpv6Dst: 4, tunSrc: 20, tunIpv6Src: 24, tunId: 40, tunIdHigh: 40, tunFlags: 48, tunTos: 50, tunTtl: 51,
+  tunTpSrc: 52, tunTpDst: 54, tunGbpId: 56, tunGbpFlags: 58, tunErspanVersion: 59, tunErspanIndex: 60,
+  tunErspanDirection: 64, tunErspanHardwareId: 65, tunGtpuFlags: 66, tunGtpuType: 67, skbPriority: 416, skbMark: 420,
+  dpHash: 424, recircId: 432, ctState: 436, ctProto: 437, ctZone: 438, ctMark: 440, packetType: 444, ctLabel: 448,
+  ethDst: 472, ethSrc: 478, ethType: 484, vlanTpid: 488, vlanTci: 490, innerVlanTpid: 492, innerVlanTci: 494, mpls0:
+  496, mpls1: 500, mpls2: 504, ipv4Src: 512, ipv4Dst: 516, ctIpv4Src: 520, ctIpv4Dst: 524, ipv6Src: 528, ipv6Dst: 544,
+  ctIpv6Src: 560, ctIpv6Dst: 576, ipv6Label: 592, ipFrag: 596, ipTos: 597, ipTtl: 598, ipProto: 599, ndTarget: 600,
+  arpSha: 616, arpTha: 622, tcpFlags: 628, ndOptionsType: 628, nshFlags: 632, nshTtl: 633, nshMdtype: 634, nshNp: 635,
+  nshPath: 636, nshC1: 640, nshC2: 644, nshC3: 648, nshC4: 652, tpSrc: 656, tpDst: 658, ctTpSrc: 660, ctTpDst: 662,
+  ndReserved: 664,
 };
 /** What every flow matches: the recirculation id, and the VLAN tag or its absence. */
 const ALWAYS: readonly FieldName[] = ['recircId', 'vlanTci'];

@@ -11,14 +11,19 @@ const MOST_SECONDS = 3600;
 /** `tnl/neigh/show`. */
 export function showNeighbours(vswitch: VSwitch): string {
   const lines = ['IP                                            MAC                 Bridge', '='.repeat(74)];
-  for (const { ip, mac, bridge } of vswitch.neighbours) lines.push(`${formatIp(ip).padEnd(46)}${formatMac(mac)}   ${bridge}`);
+  for (const { ip, mac, bridge } of vswitch.neighbours)
+    lines.push(`${formatIp(ip).padEnd(46)}${formatMac(mac)}   ${bridge}`);
   return lines.join('\n') + '\n';
 }
 
 /** `tnl/neigh/set BRIDGE IP MAC`. Whether there is such a bridge is not checked. */
 export function setNeighbour(vswitch: VSwitch, bridge: string, ip: string, mac: string): string {
   const address = readIp(ip) ?? fail('bad IP address', ip, 'an IPv4 or IPv6 address');
-  vswitch.neighbours.set(bridge, address, readMac(mac) ?? fail('bad MAC address', mac, 'six hexadecimal bytes with colons'));
+  vswitch.neighbours.set(
+    bridge,
+    address,
+    readMac(mac) ?? fail('bad MAC address', mac, 'six hexadecimal bytes with colons'),
+  );
   vswitch.run();
   return 'OK\n';
 }
@@ -47,10 +52,17 @@ const verbs: Commands = {
     run: (vswitch, [seconds]) => ageNeighbours(vswitch, seconds === undefined ? undefined : readInteger(seconds)),
   },
   flush: { usage: '', least: 0, most: 0, run: flushNeighbours },
-  set: { usage: 'BRIDGE IP MAC', least: 3, most: 3, run: (vswitch, [bridge, ip, mac]) => setNeighbour(vswitch, bridge, ip, mac) },
+  set: {
+    usage: 'BRIDGE IP MAC',
+    least: 3,
+    most: 3,
+    run: (vswitch, [bridge, ip, mac]) => setNeighbour(vswitch, bridge, ip, mac),
+  },
   show: { usage: '', least: 0, most: 0, run: showNeighbours },
 };
 
 export const neighbourCommands: Commands = Object.fromEntries(
-  ['tnl/arp', 'tnl/neigh'].flatMap((room) => Object.entries(verbs).map(([verb, command]): [string, Command] => [`${room}/${verb}`, command])),
+  ['tnl/arp', 'tnl/neigh'].flatMap((room) =>
+    Object.entries(verbs).map(([verb, command]): [string, Command] => [`${room}/${verb}`, command]),
+  ),
 );

@@ -1,6 +1,6 @@
 /**
- * `ovs/route/*`: the routes that tunnels take. Text is read as Open vSwitch reads it: an IPv4 prefix without a length is a host, and what
- * follows a mark is not looked at.
+ * `ovs/route/*`: the routes that tunnels take. Text is read as Open vSwitch reads it: an IPv4 prefix without a length
+ * is a host, and what follows a mark is not looked at.
  */
 import type { VSwitch } from '../switch/vswitch.js';
 import { formatIp } from '../util/address.js';
@@ -15,8 +15,8 @@ export function showRoutes(vswitch: VSwitch): string {
     const gateway = route.gateway ? ` GW ${formatIp(route.gateway)}` : '';
     const kind = route.kind === 'user' ? 'User' : 'Cached';
     lines.push(
-      `${kind}: ${formatIp(route.prefix)}/${route.prefixLength}${mark} dev ${route.device}${gateway} SRC ${formatIp(route.source)}` +
-        (route.local ? ' local' : ''),
+      `${kind}: ${formatIp(route.prefix)}/${route.prefixLength}${mark} dev ${route.device}${gateway}` +
+        ` SRC ${formatIp(route.source)}${route.local ? ' local' : ''}`,
     );
   }
   return lines.join('\n') + '\n';
@@ -32,7 +32,11 @@ export function addRoute(vswitch: VSwitch, words: readonly string[]): string {
   if (third !== undefined && mark === undefined) {
     const ip = readIp(third);
     if (!ip || (ip.length === 4) !== isIpv4 || (isIpv4 && third.includes(':'))) {
-      fail(`Invalid pkt_mark or ${isIpv4 ? '' : 'IPv6 '}gateway`, third, 'a gateway of the family of the prefix, or pkt_mark=MARK');
+      fail(
+        `Invalid pkt_mark or ${isIpv4 ? '' : 'IPv6 '}gateway`,
+        third,
+        'a gateway of the family of the prefix, or pkt_mark=MARK',
+      );
     }
     // No address is no gateway.
     if (ip.some((byte) => byte !== 0)) gateway = formatIp(ip);
@@ -52,7 +56,8 @@ export function addRoute(vswitch: VSwitch, words: readonly string[]): string {
 export function deleteRoute(vswitch: VSwitch, words: readonly string[]): string {
   const [text, mark] = words;
   const prefix = checkPrefix(text);
-  if (!vswitch.removeRoute(prefix, mark === undefined ? 0 : checkMark(mark))) fail('Not found', text, 'a route that was added');
+  if (!vswitch.removeRoute(prefix, mark === undefined ? 0 : checkMark(mark)))
+    fail('Not found', text, 'a route that was added');
   vswitch.run();
   return 'OK\n';
 }
@@ -61,8 +66,11 @@ export function deleteRoute(vswitch: VSwitch, words: readonly string[]): string 
 export function lookupRoute(vswitch: VSwitch, words: readonly string[]): string {
   const [text, mark] = words;
   const ip = readIp(text) ?? fail('Invalid parameters', text, 'an IPv4 or IPv6 address');
-  const route = vswitch.router.lookup(ip, mark === undefined ? 0 : checkMark(mark)) ?? fail('Not found', text, 'a destination that a route leads to');
-  return `src ${formatIp(route.source)}\ngateway ${route.gateway ? formatIp(route.gateway) : '::'}\ndev ${route.device}\n`;
+  const route =
+    vswitch.router.lookup(ip, mark === undefined ? 0 : checkMark(mark)) ??
+    fail('Not found', text, 'a destination that a route leads to');
+  const gateway = route.gateway ? formatIp(route.gateway) : '::';
+  return `src ${formatIp(route.source)}\ngateway ${gateway}\ndev ${route.device}\n`;
 }
 
 /** A prefix in canonical form; without a length it is a host. */

@@ -1,6 +1,6 @@
 /**
- * `tnl/ports/show` and `ofproto/list-tunnels`: the tunnel ports, the headers that are terminated for them, and their options as Open vSwitch
- * shows them.
+ * `tnl/ports/show` and `ofproto/list-tunnels`: the tunnel ports, the headers that are terminated for them, and their
+ * options as Open vSwitch shows them.
  */
 import { formatFlow } from '../flow/text-format.js';
 import { VXLAN_PORT, DEFAULT_TTL, type TunnelAddress, type TunnelConfig } from '../tunnel/options.js';
@@ -28,8 +28,10 @@ export function showTunnelPorts(vswitch: VSwitch, options: { verbose?: boolean }
     }
   } else if (vswitch.nativeTunnels) {
     const users = new Map<number, number>();
-    for (const { tunnel } of tunnelPorts(vswitch)) users.set(tunnel!.datapathPort, (users.get(tunnel!.datapathPort) ?? 0) + 1);
-    for (const [port, count] of [...users].sort(([a], [b]) => a - b)) lines.push(`${datapath.port(port)?.name} (${port}) ref_cnt=${count}`);
+    for (const { tunnel } of tunnelPorts(vswitch))
+      users.set(tunnel!.datapathPort, (users.get(tunnel!.datapathPort) ?? 0) + 1);
+    for (const [port, count] of [...users].sort(([a], [b]) => a - b))
+      lines.push(`${datapath.port(port)?.name} (${port}) ref_cnt=${count}`);
   }
   return lines.join('\n') + '\n';
 }
@@ -51,8 +53,14 @@ function describeTunnel({ name, tunnel, tunnelConfig }: SwitchPort): string {
   const config = tunnelConfig!;
   const { remoteIp, localIp, inKey, outKey, ttl, tos } = config;
   const { inKeyPresent, outKeyPresent } = keysPresent(config);
-  const parts = [`${addressText(localIp)}->${addressText(remoteIp)}`, `key=${keyText(inKey)}`, 'legacy_l2', `dp port=${datapathPort}`];
-  if (inKey !== outKey || inKeyPresent !== outKeyPresent) parts.push(`out_key=${outKeyPresent ? keyText(outKey) : 'none'}`);
+  const parts = [
+    `${addressText(localIp)}->${addressText(remoteIp)}`,
+    `key=${keyText(inKey)}`,
+    'legacy_l2',
+    `dp port=${datapathPort}`,
+  ];
+  if (inKey !== outKey || inKeyPresent !== outKeyPresent)
+    parts.push(`out_key=${outKeyPresent ? keyText(outKey) : 'none'}`);
   parts.push(`ttl=${ttl}`);
   if (tos === 'inherit') parts.push('tos=inherit');
   else if (tos !== 0) parts.push(`tos=0x${tos.toString(16)}`);
@@ -96,5 +104,10 @@ export function tunnelOptions(config: TunnelConfig): Record<string, string> {
 
 export const tunnelCommands: Commands = {
   'ofproto/list-tunnels': { usage: '', least: 0, most: 0, run: listTunnels },
-  'tnl/ports/show': { usage: '-v', least: 0, most: 1, run: (vswitch, [option]) => showTunnelPorts(vswitch, { verbose: option === '-v' }) },
+  'tnl/ports/show': {
+    usage: '-v',
+    least: 0,
+    most: 1,
+    run: (vswitch, [option]) => showTunnelPorts(vswitch, { verbose: option === '-v' }),
+  },
 };

@@ -1,7 +1,7 @@
 /**
- * Flows that people have deleted. Open vSwitch 3.1's slow path goes on believing that such a flow is in the datapath, whatever it would do
- * by now: packets with the very key of the flow are then translated one by one, counted lost, and not given a flow again. That the flow would
- * have to match more, or `revalidator/purge`, ends it.
+ * Flows that people have deleted. Open vSwitch 3.1's slow path goes on believing that such a flow is in the datapath,
+ * whatever it would do by now: packets with the very key of the flow are then translated one by one, counted lost, and
+ * not given a flow again. That the flow would have to match more, or `revalidator/purge`, ends it.
  */
 import { GROUPS_WORD, KEY_WORDS, fields, type FlowWords } from '../flow/fields.js';
 
@@ -45,5 +45,8 @@ export class DeletedFlows {
 }
 
 function textOf(key: FlowWords): string {
-  return key.subarray(0, KEY_WORDS).filter((_, word) => word !== GROUPS_WORD && word !== TUNNEL_PORTS_WORD).join();
+  return key
+    .subarray(0, KEY_WORDS)
+    .filter((_, word) => word !== GROUPS_WORD && word !== TUNNEL_PORTS_WORD)
+    .join();
 }

@@ -1,6 +1,6 @@
 /**
- * How often packets are dropped, and for which reasons: totals, and rates over the last 5 seconds, minute and hour, from samples that are taken
- * every 5 seconds (as Open vSwitch's lib/coverage.c takes them).
+ * How often packets are dropped, and for which reasons: totals, and rates over the last 5 seconds, minute and hour,
+ * from samples that are taken every 5 seconds (as Open vSwitch's lib/coverage.c takes them).
  */
 import type { Clock } from '../util/clock.js';
 import { REASON_COUNT } from '../util/reason.js';
@@ -59,7 +59,8 @@ export class DropRates {
   rates(): DropRate[] {
     const totals = this.#read();
     const latest = this.#samples[(this.#count + SAMPLES - 1) % SAMPLES];
-    const sum = (rows: readonly Float64Array[], reason: number): number => rows.reduce((all, row) => all + row[reason], 0);
+    const sum = (rows: readonly Float64Array[], reason: number): number =>
+      rows.reduce((all, row) => all + row[reason], 0);
     return Array.from(totals, (total, reason) => ({
       total,
       fiveSeconds: latest[reason] / (SAMPLE_MS / 1000),

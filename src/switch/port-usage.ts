@@ -1,6 +1,7 @@
 /**
- * Which port of a bridge has most entries in the MAC table. Ports stand in a binary heap by how many they have; which of two ports with
- * equally many stands higher follows from the order of all changes, and is Open vSwitch's (lib/heap.c).
+ * Which port of a bridge has most entries in the MAC table. Ports stand in a binary heap by how many they have; which
+ * of two ports with equally many stands higher follows from the order of all changes, and is Open vSwitch's
+ * (lib/heap.c).
  */
 
 /** A port and its entries, the least recently used first. */

@@ -1,7 +1,7 @@
 // @ts-check
 // Switches, and commands given to them: scenarios as those of test/scenarios (FORMAT.md there), without answers.
-// `record-commands.mjs` asks Open vSwitch, and the test megaflow. In flows ports are given by name, in actions by numbers that no port has: the
-// numbers of a datapath's ports are the implementation's choice.
+// `record-commands.mjs` asks Open vSwitch, and the test megaflow. In flows ports are given by name, in actions by
+// numbers that no port has: the numbers of a datapath's ports are the implementation's choice.
 
 /** @typedef {import('../differential/scenario.js').Scenario} Scenario */
 /** @typedef {import('../differential/scenario.js').Step} Step */
@@ -29,10 +29,19 @@ const overlay = {
     {
       name: 'br0',
       mac: 'aa:55:aa:55:00:01',
-      ports: [port('p1', { tag: 10 }), port('p2'), vxlan('vx1', { remote_ip: '10.0.0.2', key: '5' }), { name: 'pa', interface: { type: 'patch', options: { peer: 'pb' } } }],
+      ports: [
+        port('p1', { tag: 10 }),
+        port('p2'),
+        vxlan('vx1', { remote_ip: '10.0.0.2', key: '5' }),
+        { name: 'pa', interface: { type: 'patch', options: { peer: 'pb' } } },
+      ],
     },
     { name: 'br1', mac: 'aa:55:aa:55:00:02', ports: [port('e1')] },
-    { name: 'br2', mac: 'aa:55:aa:55:00:03', ports: [{ name: 'pb', interface: { type: 'patch', options: { peer: 'pa' } } }] },
+    {
+      name: 'br2',
+      mac: 'aa:55:aa:55:00:03',
+      ports: [{ name: 'pb', interface: { type: 'patch', options: { peer: 'pa' } } }],
+    },
   ],
   addresses: [
     { dev: 'br1', ip: '10.0.0.1/24' },
@@ -48,20 +57,77 @@ const flat = (/** @type {Record<string, string>} */ otherConfig = {}) => ({
 
 /** @type {Step[]} */
 const fdb = [
-  ...['fdb/show', 'fdb/show br9', 'fdb/show br0 br1', 'fdb/stats-show', 'fdb/stats-show x', 'fdb/stats-show br0', 'fdb/stats-clear brx', 'fdb/flush brx', 'fdb/flush x y'],
-  ...['fdb/add', 'fdb/add br0 p1 0', 'fdb/add br9 p1 0 02:00:00:00:00:01', 'fdb/add br0 9 0 02:00:00:00:00:01', 'fdb/add br0 LOCAL 0 02:00:00:00:00:01'],
-  ...['fdb/add br0 p1 0 02:00:00', 'fdb/add br0 p1 0 02:00:00:00:00:01:02', 'fdb/add br0 p1 0 02-00-00-00-00-01', 'fdb/add br0 p1 0 02:00:00:00:00:01 x'],
+  ...[
+    'fdb/show',
+    'fdb/show br9',
+    'fdb/show br0 br1',
+    'fdb/stats-show',
+    'fdb/stats-show x',
+    'fdb/stats-show br0',
+    'fdb/stats-clear brx',
+    'fdb/flush brx',
+    'fdb/flush x y',
+  ],
+  ...[
+    'fdb/add',
+    'fdb/add br0 p1 0',
+    'fdb/add br9 p1 0 02:00:00:00:00:01',
+    'fdb/add br0 9 0 02:00:00:00:00:01',
+    'fdb/add br0 LOCAL 0 02:00:00:00:00:01',
+  ],
+  ...[
+    'fdb/add br0 p1 0 02:00:00',
+    'fdb/add br0 p1 0 02:00:00:00:00:01:02',
+    'fdb/add br0 p1 0 02-00-00-00-00-01',
+    'fdb/add br0 p1 0 02:00:00:00:00:01 x',
+  ],
   ...['fdb/add br0 p1 0 100:0:0:0:0:1', 'fdb/add br0 p1 0 0x1:0:0:0:0:2', 'fdb/add br0 p1 0 0002:0:0:0:0:3'],
-  ...['fdb/add br0 p2 -1 02:00:00:00:00:05', 'fdb/add br0 p2 70000 02:00:00:00:00:05', 'fdb/add br0 p2 5x 02:00:00:00:00:05', 'fdb/add br0 p2 0x10 02:00:00:00:00:05'],
-  ...['fdb/show br0', 'fdb/stats-show br0', 'fdb/add br0 br0 0 02:00:00:00:00:03', 'fdb/add br0 p1 0 02:00:00:00:00:03', 'fdb/add br0 p1 0 02:00:00:00:00:03'],
+  ...[
+    'fdb/add br0 p2 -1 02:00:00:00:00:05',
+    'fdb/add br0 p2 70000 02:00:00:00:00:05',
+    'fdb/add br0 p2 5x 02:00:00:00:00:05',
+    'fdb/add br0 p2 0x10 02:00:00:00:00:05',
+  ],
+  ...[
+    'fdb/show br0',
+    'fdb/stats-show br0',
+    'fdb/add br0 br0 0 02:00:00:00:00:03',
+    'fdb/add br0 p1 0 02:00:00:00:00:03',
+    'fdb/add br0 p1 0 02:00:00:00:00:03',
+  ],
 ]
   .map(command)
   .concat(
-    [receive('p1', broadcast('aa')), command('fdb/add br0 p1 0 02:00:00:00:00:aa'), receive('p1', broadcast('bb')), command('fdb/add br0 br0 0 02:00:00:00:00:bb')],
-    [command('fdb/stats-show br0'), command('fdb/add br0 p1 0 01:00:00:00:00:99'), command('fdb/add br0 p2 0 01:00:00:00:00:99'), command('fdb/del br0 0 01:00:00:00:00:99')],
+    [
+      receive('p1', broadcast('aa')),
+      command('fdb/add br0 p1 0 02:00:00:00:00:aa'),
+      receive('p1', broadcast('bb')),
+      command('fdb/add br0 br0 0 02:00:00:00:00:bb'),
+    ],
+    [
+      command('fdb/stats-show br0'),
+      command('fdb/add br0 p1 0 01:00:00:00:00:99'),
+      command('fdb/add br0 p2 0 01:00:00:00:00:99'),
+      command('fdb/del br0 0 01:00:00:00:00:99'),
+    ],
     [words('fdb/add', 'br0', 'p1', ' 7 ', '2:0:0:0:0:4')],
-    ['fdb/del br0', 'fdb/del brx 0 02:00:00:00:00:05', 'fdb/del br0 0 zz', 'fdb/del br0 9 02:00:00:00:00:05', 'fdb/del br0 x 02:00:00:00:00:05', 'fdb/del br0 5 02:00:00:00:00:05'].map(command),
-    [receive('p2', broadcast('cc')), command('fdb/show br0'), advance(3000), receive('p3', broadcast('cc')), command('fdb/stats-show br0'), command('fdb/flush br0'), command('fdb/show br0')],
+    [
+      'fdb/del br0',
+      'fdb/del brx 0 02:00:00:00:00:05',
+      'fdb/del br0 0 zz',
+      'fdb/del br0 9 02:00:00:00:00:05',
+      'fdb/del br0 x 02:00:00:00:00:05',
+      'fdb/del br0 5 02:00:00:00:00:05',
+    ].map(command),
+    [
+      receive('p2', broadcast('cc')),
+      command('fdb/show br0'),
+      advance(3000),
+      receive('p3', broadcast('cc')),
+      command('fdb/stats-show br0'),
+      command('fdb/flush br0'),
+      command('fdb/show br0'),
+    ],
     [command('fdb/stats-clear'), command('fdb/stats-show br0'), command('fdb/stats-clear br0'), command('fdb/flush')],
   );
 
@@ -75,27 +141,122 @@ const evictions = [
 ];
 
 const routes = [
-  ...['ovs/route/show', 'tnl/ports/show -v', 'ovs/route/add', 'ovs/route/add foo', 'ovs/route/add foo br1', 'ovs/route/add 8.8.8.8/33 br1', 'ovs/route/add 8.8.8.8 brx'],
-  ...['ovs/route/add 10.0.0.77/24 br1', 'ovs/route/add 10.0.0.77/24 br1 10.0.0.9', 'ovs/route/add 10.0.0.1 br1 0.0.0.0', 'ovs/route/add 10.9.0.0/16 br1'],
-  ...['ovs/route/add 10.9.0.0/16 br1 10.0.0.3', 'ovs/route/add fd00::/64 br1', 'ovs/route/add fd01::/64 br1 fd00::9', 'ovs/route/add ::/0 br1 fd00::254'],
-  ...['ovs/route/add 8.8.8.8/32 br1 10.0.0.4 pkt_mark=5x', 'ovs/route/add 8.8.8.8/32 br1 pkt_mark=6', 'ovs/route/add 10.0.0.8/32 br1 pkt_mark=0x7'],
-  ...['ovs/route/add 8.8.8.8/32 br1 pkt_mark=6 10.0.0.4', 'ovs/route/add 8.8.8.8/32 br1 foo', 'ovs/route/add 8.8.8.8/32 br1 pkt_mark=x', 'ovs/route/add 8.8.8.8/32 br1 10.0.0.4 10.0.0.5'],
-  ...['ovs/route/add 8.8.8.8/32 br1 10.0.0.4 pkt_mark=8 x', 'ovs/route/add 8.8.8.8/32 br1 fd00::9', 'ovs/route/add fd02::/64 br1 10.0.0.9', 'ovs/route/add 10.0.0.1/32 br1 ::'],
-  ...['ovs/route/show', 'ovs/route/lookup', 'ovs/route/lookup x', 'ovs/route/lookup 10.1.2.5/24', 'ovs/route/lookup 8.8.8.8', 'ovs/route/lookup 8.8.8.8 pkt_mark=5'],
-  ...['ovs/route/lookup 8.8.8.8 pkt_mark=9', 'ovs/route/lookup 8.8.8.8 x', 'ovs/route/lookup 10.9.1.1', 'ovs/route/lookup 10.0.0.1', 'ovs/route/lookup fd01::5', 'ovs/route/lookup fd00::5'],
-  ...['ovs/route/lookup 1.1.1.1 pkt_mark=1 2', 'ovs/route/lookup 0.0.0.0', 'tnl/ports/show -v', 'ovs/route/del', 'ovs/route/del x', 'ovs/route/del 8.8.8.8/32 x', 'ovs/route/del 8.8.8.8'],
-  ...['ovs/route/del 8.8.8.8 pkt_mark=05', 'ovs/route/del 10.0.0.200/24', 'ovs/route/show', 'tnl/ports/show -v', 'ovs/route/add 10.0.0.0/24 br1', 'tnl/ports/show -v', 'tnl/ports/show'],
+  ...[
+    'ovs/route/show',
+    'tnl/ports/show -v',
+    'ovs/route/add',
+    'ovs/route/add foo',
+    'ovs/route/add foo br1',
+    'ovs/route/add 8.8.8.8/33 br1',
+    'ovs/route/add 8.8.8.8 brx',
+  ],
+  ...[
+    'ovs/route/add 10.0.0.77/24 br1',
+    'ovs/route/add 10.0.0.77/24 br1 10.0.0.9',
+    'ovs/route/add 10.0.0.1 br1 0.0.0.0',
+    'ovs/route/add 10.9.0.0/16 br1',
+  ],
+  ...[
+    'ovs/route/add 10.9.0.0/16 br1 10.0.0.3',
+    'ovs/route/add fd00::/64 br1',
+    'ovs/route/add fd01::/64 br1 fd00::9',
+    'ovs/route/add ::/0 br1 fd00::254',
+  ],
+  ...[
+    'ovs/route/add 8.8.8.8/32 br1 10.0.0.4 pkt_mark=5x',
+    'ovs/route/add 8.8.8.8/32 br1 pkt_mark=6',
+    'ovs/route/add 10.0.0.8/32 br1 pkt_mark=0x7',
+  ],
+  ...[
+    'ovs/route/add 8.8.8.8/32 br1 pkt_mark=6 10.0.0.4',
+    'ovs/route/add 8.8.8.8/32 br1 foo',
+    'ovs/route/add 8.8.8.8/32 br1 pkt_mark=x',
+    'ovs/route/add 8.8.8.8/32 br1 10.0.0.4 10.0.0.5',
+  ],
+  ...[
+    'ovs/route/add 8.8.8.8/32 br1 10.0.0.4 pkt_mark=8 x',
+    'ovs/route/add 8.8.8.8/32 br1 fd00::9',
+    'ovs/route/add fd02::/64 br1 10.0.0.9',
+    'ovs/route/add 10.0.0.1/32 br1 ::',
+  ],
+  ...[
+    'ovs/route/show',
+    'ovs/route/lookup',
+    'ovs/route/lookup x',
+    'ovs/route/lookup 10.1.2.5/24',
+    'ovs/route/lookup 8.8.8.8',
+    'ovs/route/lookup 8.8.8.8 pkt_mark=5',
+  ],
+  ...[
+    'ovs/route/lookup 8.8.8.8 pkt_mark=9',
+    'ovs/route/lookup 8.8.8.8 x',
+    'ovs/route/lookup 10.9.1.1',
+    'ovs/route/lookup 10.0.0.1',
+    'ovs/route/lookup fd01::5',
+    'ovs/route/lookup fd00::5',
+  ],
+  ...[
+    'ovs/route/lookup 1.1.1.1 pkt_mark=1 2',
+    'ovs/route/lookup 0.0.0.0',
+    'tnl/ports/show -v',
+    'ovs/route/del',
+    'ovs/route/del x',
+    'ovs/route/del 8.8.8.8/32 x',
+    'ovs/route/del 8.8.8.8',
+  ],
+  ...[
+    'ovs/route/del 8.8.8.8 pkt_mark=05',
+    'ovs/route/del 10.0.0.200/24',
+    'ovs/route/show',
+    'tnl/ports/show -v',
+    'ovs/route/add 10.0.0.0/24 br1',
+    'tnl/ports/show -v',
+    'tnl/ports/show',
+  ],
   ...['tnl/ports/show x', 'tnl/ports/show -v -v', 'ovs/route/show'],
 ].map(command);
 
 const neighbours = [
-  ...['tnl/neigh/show', 'tnl/neigh/show x', 'tnl/neigh/aging', 'tnl/neigh/aging 0', 'tnl/neigh/aging 3601', 'tnl/neigh/aging x', 'tnl/neigh/aging -5', 'tnl/neigh/aging 1 2'],
-  ...['tnl/neigh/set br1 10.0.0.9', 'tnl/neigh/set br1 x aa:bb:cc:dd:ee:ff', 'tnl/neigh/set br1 10.0.0.9 x', 'tnl/neigh/set br1 10.0.0.013 aa:bb:cc:dd:ee:ff'],
-  ...['tnl/neigh/set br1 10.0.0.12 aa:bb:cc:dd:ee:ff:01', 'tnl/neigh/set nope 10.0.0.9 aa:bb:cc:dd:ee:01', 'tnl/arp/set br1 fd00::0:9 a:b:c:d:e:f'],
-  ...['tnl/neigh/set br1 ::ffff:10.0.0.99 aa:bb:cc:dd:ee:ff', 'tnl/neigh/set br1 10.0.0.2 aa:bb:cc:dd:ee:03', 'tnl/neigh/show', 'tnl/arp/show', 'tnl/neigh/aging 12x', 'tnl/arp/aging'],
+  ...[
+    'tnl/neigh/show',
+    'tnl/neigh/show x',
+    'tnl/neigh/aging',
+    'tnl/neigh/aging 0',
+    'tnl/neigh/aging 3601',
+    'tnl/neigh/aging x',
+    'tnl/neigh/aging -5',
+    'tnl/neigh/aging 1 2',
+  ],
+  ...[
+    'tnl/neigh/set br1 10.0.0.9',
+    'tnl/neigh/set br1 x aa:bb:cc:dd:ee:ff',
+    'tnl/neigh/set br1 10.0.0.9 x',
+    'tnl/neigh/set br1 10.0.0.013 aa:bb:cc:dd:ee:ff',
+  ],
+  ...[
+    'tnl/neigh/set br1 10.0.0.12 aa:bb:cc:dd:ee:ff:01',
+    'tnl/neigh/set nope 10.0.0.9 aa:bb:cc:dd:ee:01',
+    'tnl/arp/set br1 fd00::0:9 a:b:c:d:e:f',
+  ],
+  ...[
+    'tnl/neigh/set br1 ::ffff:10.0.0.99 aa:bb:cc:dd:ee:ff',
+    'tnl/neigh/set br1 10.0.0.2 aa:bb:cc:dd:ee:03',
+    'tnl/neigh/show',
+    'tnl/arp/show',
+    'tnl/neigh/aging 12x',
+    'tnl/arp/aging',
+  ],
 ]
   .map(command)
-  .concat([advance(11_000), command('tnl/neigh/set br1 10.0.0.2 aa:bb:cc:dd:ee:03'), advance(1000), command('tnl/neigh/show'), command('tnl/neigh/flush'), command('tnl/arp/flush x'), command('tnl/neigh/show')]);
+  .concat([
+    advance(11_000),
+    command('tnl/neigh/set br1 10.0.0.2 aa:bb:cc:dd:ee:03'),
+    advance(1000),
+    command('tnl/neigh/show'),
+    command('tnl/neigh/flush'),
+    command('tnl/arp/flush x'),
+    command('tnl/neigh/show'),
+  ]);
 
 /** Options of tunnels, as they are shown again. @type {Record<string, string>[]} */
 const tunnelOptions = [
@@ -114,7 +275,11 @@ const tunnelOptions = [
 const tunnels = {
   bridges: [
     { name: 'br1', mac: 'aa:55:aa:55:00:02', ports: [port('e1')] },
-    { name: 'br0', mac: 'aa:55:aa:55:00:01', ports: [port('p2'), port('p10'), ...tunnelOptions.map((options, index) => vxlan(`v${index + 1}`, options))] },
+    {
+      name: 'br0',
+      mac: 'aa:55:aa:55:00:01',
+      ports: [port('p2'), port('p10'), ...tunnelOptions.map((options, index) => vxlan(`v${index + 1}`, options))],
+    },
   ],
 };
 
@@ -227,11 +392,33 @@ const flows = [
 ];
 
 const others = [
-  ...['nope', 'dpctl/nope', 'version', 'version x', 'upcall/show x', 'revalidator/wait x', 'ofproto/list', 'dpctl/dump-dps', 'dpif/dump-dps', 'ofproto/list-tunnels x', 'list-commands x'],
-  ...['upcall/set-flow-limit', 'upcall/set-flow-limit 500', 'upcall/set-flow-limit abc', 'upcall/set-flow-limit -1', 'upcall/set-flow-limit 20000', 'coverage/read-counter x', 'upcall/show'],
+  ...[
+    'nope',
+    'dpctl/nope',
+    'version',
+    'version x',
+    'upcall/show x',
+    'revalidator/wait x',
+    'ofproto/list',
+    'dpctl/dump-dps',
+    'dpif/dump-dps',
+    'ofproto/list-tunnels x',
+    'list-commands x',
+  ],
+  ...[
+    'upcall/set-flow-limit',
+    'upcall/set-flow-limit 500',
+    'upcall/set-flow-limit abc',
+    'upcall/set-flow-limit -1',
+    'upcall/set-flow-limit 20000',
+    'coverage/read-counter x',
+    'upcall/show',
+  ],
 ].map(command);
 
-/** A flow that was deleted does not come back, whatever changes, but for a purge or where it would have to match more. */
+/**
+ * A flow that was deleted does not come back, whatever changes, but for a purge or where it would have to match more.
+ */
 const seen = [receive('p1', datagram), command('dpctl/dump-flows --names'), command('dpctl/show')];
 const deleted = [
   command('fdb/add br0 p2 0 00:00:00:00:00:02'),
@@ -266,8 +453,25 @@ export const cases = [
   { name: 'evictions', config: flat({ 'mac-table-size': '10' }), steps: evictions },
   { name: 'routes', config: { ...overlay, routes: [], neighbors: [] }, steps: routes },
   { name: 'neighbours', config: overlay, steps: neighbours },
-  { name: 'tunnels', config: tunnels, steps: ['dpif/show', 'ofproto/list-tunnels', 'tnl/ports/show', 'dpctl/show'].map(command) },
+  {
+    name: 'tunnels',
+    config: tunnels,
+    steps: ['dpif/show', 'ofproto/list-tunnels', 'tnl/ports/show', 'dpctl/show'].map(command),
+  },
   { name: 'flows', config: overlay, steps: flows },
-  { name: 'deleted', config: { ...overlay, bridges: [{ ...overlay.bridges[0], ports: [port('p1'), port('p2'), port('p3', { tag: 10 }), vxlan('vx1', { remote_ip: '10.0.0.2', key: '5' })] }, overlay.bridges[1]] }, steps: deleted },
+  {
+    name: 'deleted',
+    config: {
+      ...overlay,
+      bridges: [
+        {
+          ...overlay.bridges[0],
+          ports: [port('p1'), port('p2'), port('p3', { tag: 10 }), vxlan('vx1', { remote_ip: '10.0.0.2', key: '5' })],
+        },
+        overlay.bridges[1],
+      ],
+    },
+    steps: deleted,
+  },
   { name: 'others', config: overlay, steps: others },
 ];

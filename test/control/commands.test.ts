@@ -1,5 +1,5 @@
-// The commands of `ovs-appctl`: each answer and each refusal as Open vSwitch 3.1.0 gave it (`recorded-commands.json`, made by
-// `record-commands.mjs` from `command-cases.mjs`).
+// The commands of `ovs-appctl`: each answer and each refusal as Open vSwitch 3.1.0 gave it (`recorded-commands.json`,
+// made by `record-commands.mjs` from `command-cases.mjs`).
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { replayScenario } from '../replay-scenario.mjs';
@@ -10,8 +10,8 @@ type Scenario = import('../differential/scenario.js').Scenario;
 const recorded: Scenario[] = JSON.parse(readFileSync(new URL('./recorded-commands.json', import.meta.url), 'utf8'));
 
 /**
- * What counts of an answer: not the number of a datapath's port, nor how the recorder's dummy devices are called, nor the identifier that a
- * flow has by itself, nor the order of lines in a table.
+ * What counts of an answer: not the number of a datapath's port, nor how the recorder's dummy devices are called, nor
+ * the identifier that a flow has by itself, nor the order of lines in a table.
  */
 function comparable(text: string): string[] {
   return text
@@ -33,14 +33,24 @@ function comparable(text: string): string[] {
 
 describe('appctl', () => {
   it('has been recorded with the cases that there are', () => {
-    expect(recorded.map(({ expect: _, recordedFrom: __, ...scenario }: any) => ({ ...scenario, steps: scenario.steps.map(({ expect: ___, ...step }: any) => step) }))).toEqual(cases);
+    expect(
+      recorded.map(({ expect: _, recordedFrom: __, ...scenario }: any) => ({
+        ...scenario,
+        steps: scenario.steps.map(({ expect: ___, ...step }: any) => step),
+      })),
+    ).toEqual(cases);
   });
 
   describe.each(recorded.map((scenario): [string, Scenario] => [scenario.name, scenario]))('%s', (_, scenario) => {
     const replayed: Scenario = replayScenario(scenario);
-    const steps = scenario.steps.map((step, index): [number, string] => [index, JSON.stringify(step.appctl ?? step.receive?.port ?? step)]);
+    const steps = scenario.steps.map((step, index): [number, string] => [
+      index,
+      JSON.stringify(step.appctl ?? step.receive?.port ?? step),
+    ]);
     it.each(steps.filter(([index]) => scenario.steps[index].appctl))('%i: %s', (index) => {
-      expect(comparable(String(replayed.steps[index].expect))).toEqual(comparable(String(scenario.steps[index].expect)));
+      expect(comparable(String(replayed.steps[index].expect))).toEqual(
+        comparable(String(scenario.steps[index].expect)),
+      );
     });
   });
 });

@@ -1,9 +1,31 @@
-// What commands print of megaflow itself, where there is nothing to agree with: drops as `coverage/*`, and the counters of ports.
+// What commands print of megaflow itself, where there is nothing to agree with: drops as `coverage/*`, and the counters
+// of ports.
 import { describe, expect, it } from 'vitest';
-import { ManualClock, MegaflowError, REASON_COUNT, appctl, createFunctionPort, createSwitch, listCommands, showCoverage, showDatapath, type SwitchFromConfigOptions } from '../../src/index.js';
+import {
+  ManualClock,
+  MegaflowError,
+  REASON_COUNT,
+  appctl,
+  createFunctionPort,
+  createSwitch,
+  listCommands,
+  showCoverage,
+  showDatapath,
+  type SwitchFromConfigOptions,
+} from '../../src/index.js';
 
 const config = {
-  bridges: [{ name: 'br0', mac: 'aa:55:aa:55:00:00', ports: [{ name: 'p1' }, { name: 'p2' }, { name: 'vx1', interface: { type: 'vxlan' as const, options: { remote_ip: '10.0.0.2' } } }] }],
+  bridges: [
+    {
+      name: 'br0',
+      mac: 'aa:55:aa:55:00:00',
+      ports: [
+        { name: 'p1' },
+        { name: 'p2' },
+        { name: 'vx1', interface: { type: 'vxlan' as const, options: { remote_ip: '10.0.0.2' } } },
+      ],
+    },
+  ],
 };
 
 function build(options: SwitchFromConfigOptions = {}) {
@@ -13,13 +35,18 @@ function build(options: SwitchFromConfigOptions = {}) {
 
 /** Broadcast of an unknown type. */
 const frame = (length: number): Uint8Array =>
-  Uint8Array.from({ length }, (_, index) => [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 0x88, 0xb5][index] ?? 0);
+  Uint8Array.from(
+    { length },
+    (_, index) => [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 1, 0x88, 0xb5][index] ?? 0,
+  );
 
 describe('coverage', () => {
   it('shows nothing before anything was dropped', () => {
     const { vswitch } = build();
     expect(showCoverage(vswitch)).toMatch(
-      new RegExp(`^Event coverage, avg rate over last: 5 seconds, last minute, last hour,  hash=[0-9a-f]{8}:\n${REASON_COUNT - 1} events never hit\n$`),
+      new RegExp(
+        `^Event coverage, avg rate over last: 5 seconds, last minute, last hour,  hash=[0-9a-f]{8}:\n${REASON_COUNT - 1} events never hit\n$`,
+      ),
     );
   });
 
@@ -27,21 +54,31 @@ describe('coverage', () => {
     const { vswitch, clock } = build();
     for (let count = 0; count < 10; count++) vswitch.receive('p1', frame(13));
     clock.advance(5000);
-    expect(appctl(vswitch, 'coverage/show').split('\n')[1]).toBe('drop_runt                  2.0/sec     0.167/sec        0.0028/sec   total: 10');
+    expect(appctl(vswitch, 'coverage/show').split('\n')[1]).toBe(
+      'drop_runt                  2.0/sec     0.167/sec        0.0028/sec   total: 10',
+    );
     expect(appctl(vswitch, 'coverage/read-counter', 'drop_runt')).toBe('10\n');
     clock.advance(5000);
-    expect(appctl(vswitch, 'coverage/show').split('\n')[1]).toBe('drop_runt                  0.0/sec     0.167/sec        0.0028/sec   total: 10');
+    expect(appctl(vswitch, 'coverage/show').split('\n')[1]).toBe(
+      'drop_runt                  0.0/sec     0.167/sec        0.0028/sec   total: 10',
+    );
     clock.advance(60_000);
-    expect(appctl(vswitch, 'coverage/show').split('\n')[1]).toBe('drop_runt                  0.0/sec     0.000/sec        0.0028/sec   total: 10');
+    expect(appctl(vswitch, 'coverage/show').split('\n')[1]).toBe(
+      'drop_runt                  0.0/sec     0.000/sec        0.0028/sec   total: 10',
+    );
     clock.advance(3_600_000);
-    expect(appctl(vswitch, 'coverage/show').split('\n')[1]).toBe('drop_runt                  0.0/sec     0.000/sec        0.0000/sec   total: 10');
+    expect(appctl(vswitch, 'coverage/show').split('\n')[1]).toBe(
+      'drop_runt                  0.0/sec     0.000/sec        0.0000/sec   total: 10',
+    );
   });
 
   it('spreads over the time what was dropped while no sample was taken', () => {
     const { vswitch, clock } = build();
     for (let count = 0; count < 10; count++) vswitch.receive('p1', frame(13));
     clock.leap(50_000);
-    expect(appctl(vswitch, 'coverage/show').split('\n')[1]).toBe('drop_runt                  0.2/sec     0.167/sec        0.0028/sec   total: 10');
+    expect(appctl(vswitch, 'coverage/show').split('\n')[1]).toBe(
+      'drop_runt                  0.2/sec     0.167/sec        0.0028/sec   total: 10',
+    );
   });
 
   it('changes its hash with what it shows', () => {
@@ -53,13 +90,18 @@ describe('coverage', () => {
   });
 
   it('refuses a counter that there is not', () => {
-    expect(() => appctl(build().vswitch, 'coverage/read-counter', 'drop_nothing')).toThrow(expect.objectContaining({ code: 'command-failed', message: 'No such counter' }));
+    expect(() => appctl(build().vswitch, 'coverage/read-counter', 'drop_nothing')).toThrow(
+      expect.objectContaining({ code: 'command-failed', message: 'No such counter' }),
+    );
   });
 });
 
 describe('dpctl/show -s', () => {
   it('shows what each port has counted', () => {
-    const { vswitch } = build({ port: (name) => (name.startsWith('vx') ? undefined : createFunctionPort({ name, mtu: 1500, send: () => undefined }).port) });
+    const { vswitch } = build({
+      port: (name) =>
+        name.startsWith('vx') ? undefined : createFunctionPort({ name, mtu: 1500, send: () => undefined }).port,
+    });
     vswitch.receive('p1', frame(13));
     vswitch.receive('p1', frame(1515));
     for (let count = 0; count < 20; count++) vswitch.receive('p1', frame(100));
@@ -130,7 +172,15 @@ describe('upcall/show', () => {
     clock.advance(1500);
     appctl(vswitch, 'upcall/set-flow-limit', '7');
     expect(appctl(vswitch, 'upcall/show')).toBe(
-      ['netdev@ovs-netdev:', '  flows         : (current 1) (avg 0) (max 1) (limit 7)', '  dump duration : 1ms', '  ufid enabled : true', '', '  1: (keys 1)', ''].join('\n'),
+      [
+        'netdev@ovs-netdev:',
+        '  flows         : (current 1) (avg 0) (max 1) (limit 7)',
+        '  dump duration : 1ms',
+        '  ufid enabled : true',
+        '',
+        '  1: (keys 1)',
+        '',
+      ].join('\n'),
     );
   });
 });
