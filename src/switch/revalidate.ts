@@ -67,7 +67,7 @@ export class Revalidator {
   readonly #host: RevalidatorHost;
   readonly #mostFlows: number;
   readonly #tracked: (TrackedFlow | undefined)[] = [];
-  #sequence = 1;
+  #generation = 1;
   /** The flows of the sweep under way, from the end; undefined between sweeps. */
   #pending: number[] | undefined;
   readonly #deleted = new DeletedFlows();
@@ -87,7 +87,7 @@ export class Revalidator {
 
   /** What flows installed from now on are right for. */
   get sequence(): number {
-    return this.#sequence;
+    return this.#generation;
   }
 
   /** When the last sweep began. */
@@ -135,7 +135,7 @@ export class Revalidator {
 
   /** Something that translation relies on has changed: the next sweep translates all flows again. */
   invalidate(): void {
-    this.#sequence++;
+    this.#generation++;
   }
 
   /** Starts a sweep over the flows that there are now; one that is under way starts again. */
@@ -168,7 +168,7 @@ export class Revalidator {
 
   #sweepDeleted(): void {
     const { world } = this.#host;
-    this.#deleted.sweep(this.#sequence, ({ key, mask }) => {
+    this.#deleted.sweep(this.#generation, ({ key, mask }) => {
       const port = this.#host.portFor(key);
       if (!port) return false;
       const fresh = translate(world, port, key, { sideEffects: false });
@@ -213,7 +213,7 @@ export class Revalidator {
     if (usedMs < datapath.clock.now() - this.#idleMs) {
       this.#pushStatistics(flow, tracked, tracked.effects);
       this.#delete(flow, this.#idleMs === this.maxIdleMs ? 'idle' : 'evicted');
-    } else if (tracked.sequence === this.#sequence) {
+    } else if (tracked.sequence === this.#generation) {
       // Open vSwitch fails to read back the key of a frame that ends inside its tag, when it first has statistics to push.
       if (datapath.flowPackets(flow) > tracked.packets && hasPartialTag(datapath.flow(flow).key)) this.#delete(flow, 'stale');
       else this.#pushStatistics(flow, tracked, tracked.effects);

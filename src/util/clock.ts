@@ -51,7 +51,8 @@ export const systemClock: Clock = {
 /** A clock that moves only by `advance`. Timers that fall due on the way are called in order, at their own time. */
 export class ManualClock implements Clock {
   #now: number;
-  #sequence = 0;
+  // Not `sequence`, which a protocol exports: the bundler's CommonJS output confuses a private name with an export of that name.
+  #timersMade = 0;
   #timers: { at: number; sequence: number; callback: () => void }[] = [];
 
   constructor(startMs = 0) {
@@ -63,7 +64,7 @@ export class ManualClock implements Clock {
   }
 
   after(delayMs: number, callback: () => void): Timer {
-    const timer = { at: this.#now + Math.max(0, delayMs), sequence: this.#sequence++, callback };
+    const timer = { at: this.#now + Math.max(0, delayMs), sequence: this.#timersMade++, callback };
     this.#timers.push(timer);
     return {
       cancel: () => {
