@@ -3,21 +3,23 @@
 //   --json      one JSON object instead of a table
 //   --baseline  forward, encapsulate and decapsulate beside baseline.c, compiled here by the C compiler, in turn in the same rounds; the
 //               ratios are what carries over to another machine
+//   --growth    what a packet takes as frames, subtables and flows grow (growth.mjs), and what flows cost beside (tables.mjs)
 //   --quick     fewer packets and rounds
 //
 // Figures are medians over rounds in which the cases take turns, warm; the spread is that of the middle half of the rounds. Each end-to-end
 // case runs in a process of its own, pinned to one core where `taskset` is there, as its users' datapath would.
 // @ts-check
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { FLOWS, STAGES, createBench } from './end-to-end.mjs';
+import { FRAME_BYTES, SUBTABLES, createFrameBench, createSubtableBench } from './growth.mjs';
 import { createStages } from './stages.mjs';
 
 const flags = new Set(process.argv.slice(2));
-const known = ['--json', '--baseline', '--quick', '--one', '--stages'];
+const known = ['--json', '--baseline', '--growth', '--quick', '--one', '--stages'];
 const isQuick = flags.has('--quick');
 const ROUNDS = isQuick ? 5 : 9;
 const PACKETS = isQuick ? 1 << 18 : 1 << 20;
@@ -57,12 +59,18 @@ function runOne(stage, flows) {
 /** `--one STAGE FLOWS`: the process of a case: warm, then the median of a few rounds. */
 function one() {
   const at = process.argv.indexOf('--one');
-  const stage = /** @type {typeof STAGES[number]} */ (process.argv[at + 1]);
-  const bench = createBench(stage, Number(process.argv[at + 2]));
+  const bench = createCase(process.argv[at + 1], Number(process.argv[at + 2]));
   for (let warm = 0; warm < 3; warm++) bench.run(PACKETS);
   console.log(median(Array.from({ length: 5 }, () => bench.run(PACKETS))));
   // Its port never runs dry: left open, the datapath would go on taking turns.
   bench.datapath.close();
+}
+
+/** `--one subtables N`, `--one frame N`: the same of what grows. @param {string} kind @param {number} size */
+function createCase(kind, size) {
+  if (kind === 'subtables') return createSubtableBench(size);
+  if (kind === 'frame') return createFrameBench(size);
+  return createBench(/** @type {typeof STAGES[number]} */ (kind), size);
 }
 
 /** `--stages`: the single steps, as JSON. */
@@ -132,7 +140,9 @@ function baseline() {
   const folder = mkdtempSync(join(tmpdir(), 'megaflow-bench-'));
   try {
     const program = join(folder, 'baseline');
-    execFileSync('cc', ['-O3', '-march=native', '-o', program, fileURLToPath(new URL('baseline.c', import.meta.url))]);
+    // Processor time on both sides: other processes must not count.
+    const source = readFileSync(new URL('baseline.c', import.meta.url), 'utf8').replace('CLOCK_MONOTONIC', 'CLOCK_PROCESS_CPUTIME_ID');
+    execFileSync('cc', ['-O3', '-march=native', '-x', 'c', '-o', program, '-'], { input: source });
     const rounds = isQuick ? 3 : 5;
     console.log('megaflow ÷ baseline.c: median over rounds, and the range');
     STAGES.forEach((stage, mode) => {
@@ -155,12 +165,32 @@ function baseline() {
   }
 }
 
+/** Each case in turn, a few rounds, and its ratio to the first of its kind. */
+function growth() {
+  /** @type {[kind: string, sizes: readonly number[]][]} */
+  const kinds = [
+    ['frame', FRAME_BYTES],
+    ['subtables', SUBTABLES],
+    ['forward', FLOWS],
+  ];
+  for (const [kind, sizes] of kinds) {
+    const times = sizes.map(() => /** @type {number[]} */ ([]));
+    for (let round = 0; round < (isQuick ? 1 : 5); round++) sizes.forEach((size, index) => times[index].push(runOne(kind, size)));
+    sizes.forEach((size, index) => {
+      const time = median(times[index]);
+      console.log(`${kind.padEnd(10)} ${String(size).padStart(6)}   ${time.toFixed(1).padStart(7)} ns   ${(time / median(times[0])).toFixed(2)}`);
+    });
+  }
+  console.log(runPinned([process.execPath, '--expose-gc', fileURLToPath(new URL('tables.mjs', import.meta.url)), ...(isQuick ? ['--quick'] : [])]).trimEnd());
+}
+
 if (flags.has('--one')) one();
 else if (flags.has('--stages')) await stages();
 else if (process.argv.slice(2).some((word) => !known.includes(word))) {
-  console.error('usage: npm run bench -- [--json] [--baseline] [--quick]');
+  console.error('usage: npm run bench -- [--json] [--baseline] [--growth] [--quick]');
   process.exit(2);
 } else if (flags.has('--baseline')) baseline();
+else if (flags.has('--growth')) growth();
 else {
   const single = JSON.parse(runPinned([process.execPath, self, '--stages', ...(isQuick ? ['--quick'] : [])]));
   const results = [...single, ...(await lookups()), ...endToEnd()];
