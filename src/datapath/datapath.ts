@@ -720,16 +720,20 @@ function createEngine(
     }
     const tunnelPorts = tunnelPortsOf(packet, key);
     const actions = table.acquire(decision.actions);
-    const single = Int32Array.of(packet);
-    executor.execute(actions.program, single, 1);
-    table.release(actions);
-    if (decision.install === null || table.size >= datapath.flowLimit) lookups.lost++;
-    else {
+    try {
+      executor.execute(actions.program, Int32Array.of(packet), 1);
+      if (decision.install === null || table.size >= datapath.flowLimit) {
+        lookups.lost++;
+        return;
+      }
       lookups.missed++;
       // The execution just before may have gone through the datapath again and installed what serves this packet.
       if (lookupFlow(key) >= 0) return;
-      const flow = table.insert(key, decision.mask, decision.install ?? decision.actions, tunnelPorts);
+      const { mask, install } = decision;
+      const flow = install ? table.insert(key, mask, install, tunnelPorts) : table.insertWith(key, mask, actions, tunnelPorts);
       decision.installed?.(flow);
+    } finally {
+      table.release(actions);
     }
   }
 
