@@ -13,7 +13,7 @@
  * device. While frames come it asks in every turn of the loop; when none come, after `pollMs`, which is what the first
  * frame after a pause may wait. The queue is the kernel's; what it drops is in `ip -s link`.
  */
-import { closeSync, constants, openSync, readFileSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { PortCounters, type PortHost } from '../io/port.js';
 import { checkMtu, checkOption, ETHERNET_HEADER, fitsMtu } from '../io/queue.js';
 import type { PacketPool } from '../packet/pool.js';
@@ -30,6 +30,8 @@ const FRAME_AT = 12;
 const LONGEST_READ = 12 + 65_536 + 64;
 /** How long after the last frame each turn of the loop asks for the next, before it rests. */
 const RESTLESS_MS = 2;
+/** How often an idle port looks whether its device is still there. */
+const LOOK_MS = 500;
 
 export interface MacvtapPortOptions extends NodePortOptions {
   /** macvtap's character device: `/dev/tapN`. Either this or `descriptor`. */
@@ -64,6 +66,7 @@ export async function openMacvtapPort(options: MacvtapPortOptions): Promise<Node
   let host: PortHost | undefined;
   let timer: Timer | undefined;
   let lastFrameMs = -Infinity;
+  let lastLookMs = -Infinity;
 
   const lifecycle = createLifecycle(signal, () => {
     timer?.cancel();
@@ -82,6 +85,14 @@ export async function openMacvtapPort(options: MacvtapPortOptions): Promise<Node
     timer = isRestless ? systemClock.soon(ask) : systemClock.after(pollMs, ask, true);
   };
 
+  /** A deleted macvtap device reads as one without frames; but its file in /dev is gone, and nothing links to it. */
+  const lookForDevice = (): void => {
+    const nowMs = systemClock.now();
+    if (nowMs - lastLookMs < LOOK_MS) return;
+    lastLookMs = nowMs;
+    if (options.path !== undefined && fstatSync(descriptor).nlink === 0) fail(new Error('the device is gone'));
+  };
+
   /** Reads the next frame; false when there is none. */
   const read = (): boolean => {
     const start = FRAME_AT - headerBytes;
@@ -89,8 +100,9 @@ export async function openMacvtapPort(options: MacvtapPortOptions): Promise<Node
     try {
       length = readSync(descriptor, buffer, start, LONGEST_READ, null);
     } catch (error) {
-      // A device that is down reads EIO, and comes again when it is up.
-      if (!['EAGAIN', 'EIO', 'EINTR'].includes(errorName(error) ?? '')) fail(error);
+      const why = errorName(error);
+      if (why !== 'EAGAIN' && why !== 'EINTR') fail(error);
+      else lookForDevice();
       return false;
     }
     if (length === 0) {

@@ -128,7 +128,16 @@ describe('a macvtap port', () => {
     const port = await openMacvtapPort({ name: 'p', path: '/dev/null' });
     const seat = sitAt(port);
     expect(seat.take()).toEqual([]);
-    expect(await port.closed).toMatchObject({ code: 'io-failed', message: expect.stringContaining('the device is gone') });
+    const gone = { code: 'io-failed', message: expect.stringContaining('the device is gone') };
+    expect(await port.closed).toMatchObject(gone);
+    // The file of a macvtap device is removed with it, and a read of it goes on to say that there are no frames.
+    const path = fifo('removed');
+    const other = await openMacvtapPort({ name: 'p', path });
+    sitAt(other);
+    const asking = setInterval(() => other.receive(new Int32Array(1), 1), 1);
+    rmSync(path);
+    expect(await other.closed).toMatchObject(gone);
+    clearInterval(asking);
   });
 
   it('keeps a process neither from ending, nor from waiting for frames', async () => {

@@ -107,6 +107,22 @@ describe('a port for QEMU', () => {
     await until(() => !port.isConnected);
   });
 
+  it('gives up on such a length in two pieces, too', async () => {
+    await using port = await openQemuPort({ name: 'p', listen: join(folder, 'pieces') });
+    const seat = sitAt(port);
+    const socket = connect(port.address);
+    socket.on('error', () => {});
+    await once(socket, 'connect');
+    const ended = once(socket, 'close');
+    socket.write(Buffer.concat([inStream([frameOf(1)]), Buffer.from('0001', 'hex')]));
+    expect((await seat.receive(1))[0].frame).toEqual(frameOf(1));
+    const sweep = setInterval(() => seat.take(), 1);
+    socket.write(Buffer.from('1001', 'hex'));
+    await ended;
+    clearInterval(sweep);
+    expect(reasonCounts(port.counters.rxDrops)).toEqual({ 'bad-total-length': 1 });
+  });
+
   it('does not read ahead of the datapath, and drops what its peer does not read, in bounded memory', async () => {
     await using port = await openQemuPort({ name: 'p', listen: join(folder, 'slow'), bufferBytes: 100_000 });
     const seat = sitAt(port);
