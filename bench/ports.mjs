@@ -1,0 +1,166 @@
+// What the ports of megaflow/node carry, in frames a second each way: two ports of a kind in this process, one sending
+// bursts of 32 frames of 64 bytes, the other receiving, without a switch between them.
+//
+//     node bench/ports.mjs          needs root for macvtap, which it tries in a network namespace that it makes and removes
+//
+// Sending and receiving share one thread here, so `both` is what a port costs that does as much of each; `send` and
+// `receive` are by each way's own share of the time. Sending over loopback or veth includes what the kernel does to hand
+// a frame over. Medians of rounds, with the worst and the best; time is that of the wall, so a busy machine shows.
+// @ts-check
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { load } from './load.mjs';
+
+const ROUNDS = 9;
+const BURST = 32;
+const FRAME = 64;
+
+const { openMacvtapPort, openPcapPort, openQemuPort, openUdpPort, openVxlanSocket } = await load('src/node/index.ts');
+const { PacketPool } = await load('src/packet/pool.ts');
+const { writeTunnel } = await load('src/packet/tunnel.ts');
+
+const folder = mkdtempSync(join(tmpdir(), 'megaflow-ports-'));
+/** @type {(() => void | Promise<void>)[]} */
+const cleanUp = [() => rmSync(folder, { recursive: true, force: true })];
+
+/** @param {number[]} values */
+const summary = (values) => {
+  const sorted = [...values].sort((a, b) => a - b);
+  const text = (/** @type {number} */ value) => `${Math.round(value / 1000)}k`;
+  return `${text(sorted[sorted.length >> 1]).padStart(6)} (${text(sorted[0])} to ${text(sorted[sorted.length - 1])})`;
+};
+
+/** Sits at a port with a pool of its own. @param {any} port @param {any} [tunnel] */
+function sitAt(port, tunnel) {
+  const pool = new PacketPool({ slots: 256 });
+  const burst = new Int32Array(BURST);
+  const frames = Int32Array.from({ length: BURST }, () => {
+    const handle = pool.allocate();
+    pool.length[handle] = FRAME;
+    pool.bytes.fill(0, pool.offset[handle], pool.offset[handle] + FRAME);
+    pool.bytes.set([2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x88, 0xb5], pool.offset[handle]);
+    if (tunnel) writeTunnel(pool, handle, tunnel);
+    return handle;
+  });
+  port.attach({ pool, wake() {} });
+  return {
+    send: () => port.send(frames, BURST),
+    receive() {
+      let total = 0;
+      for (let count = BURST; count === BURST; total += count) {
+        count = port.receive(burst, BURST);
+        pool.releaseBurst(burst, count);
+      }
+      return total;
+    },
+  };
+}
+
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+/**
+ * Sends `batch` bursts, then receives what came of them, again and again. What the receiver's buffers do not hold is lost,
+ * so `batch` is small; rates are those of frames that arrived.
+ * @param {string} name @param {any} from @param {any} to @param {{ tunnel?: any, batch?: number, frames?: number }} [options]
+ */
+async function measure(name, from, to, { tunnel, batch = 2, frames = 40_000 } = {}) {
+  const [sender, receiver] = [sitAt(from, tunnel), sitAt(to)];
+  /** @type {{ both: number[], send: number[], receive: number[] }} */
+  const rates = { both: [], send: [], receive: [] };
+  let lost = 0;
+  for (let round = -2; round < ROUNDS; round++) {
+    let [sent, received, sendNs, start] = [0, 0, 0, process.hrtime.bigint()];
+    while (sent < frames) {
+      const before = process.hrtime.bigint();
+      for (let count = 0; count < batch; count++) sender.send();
+      sendNs += Number(process.hrtime.bigint() - before);
+      sent += batch * BURST;
+      for (let idle = 0; idle < 40 && received < sent; idle++) {
+        const count = receiver.receive();
+        received += count;
+        if (count > 0) idle = 0;
+        if (received < sent) await turn();
+      }
+    }
+    const allNs = Number(process.hrtime.bigint() - start);
+    // The first rounds warm up.
+    if (round < 0) continue;
+    lost += sent - received;
+    rates.both.push((received / allNs) * 1e9);
+    rates.send.push((sent / sendNs) * 1e9);
+    rates.receive.push((received / (allNs - sendNs)) * 1e9);
+  }
+  const columns = [summary(rates.send), summary(rates.receive), summary(rates.both)];
+  console.log(`${name.padEnd(24)} ${columns.map((column) => column.padEnd(26)).join(' ')}${lost > 0 ? ` lost ${lost}` : ''}`);
+  await from.close();
+  await to.close();
+}
+
+/** @param {string} command */
+const ip = (command) => execFileSync('sh', ['-c', command], { stdio: 'pipe' });
+
+async function measureMacvtap() {
+  if (process.getuid?.() !== 0) {
+    console.log('macvtap                  SKIPPED: it needs root, for a network namespace');
+    return;
+  }
+  const namespace = `mfbench${process.pid}`;
+  const first = 20_000 + (process.pid % 10_000) * 2;
+  ip(`ip netns add ${namespace}`);
+  cleanUp.push(() => void ip(`ip netns delete ${namespace}`));
+  ip(`ip -n ${namespace} link add e0 type veth peer name e1`);
+  for (const at of [0, 1]) {
+    // Nothing but these frames is to pass: no neighbour discovery.
+    ip(`ip netns exec ${namespace} sh -c 'echo 1 > /proc/sys/net/ipv6/conf/e${at}/disable_ipv6'`);
+    ip(`ip -n ${namespace} link set e${at} up`);
+    ip(`ip -n ${namespace} link add link e${at} name mt${at} index ${first + at} type macvtap mode passthru`);
+    ip(`ip netns exec ${namespace} sh -c 'echo 1 > /proc/sys/net/ipv6/conf/mt${at}/disable_ipv6'`);
+    ip(`ip -n ${namespace} link set mt${at} up`);
+    ip(`ip -n ${namespace} link set mt${at} promisc on`);
+  }
+  const [from, to] = await Promise.all([0, 1].map((at) => openMacvtapPort({ name: `mt${at}`, path: `/dev/tap${first + at}` })));
+  await measure('macvtap', from, to, { batch: 8 });
+}
+
+try {
+  console.log(`${cpus()[0].model}, ${cpus().length} cores, Node ${process.version}; frames of ${FRAME} bytes a second\n`);
+  console.log(`${''.padEnd(24)} ${['send', 'receive', 'both in one thread'].map((title) => title.padEnd(26)).join(' ')}`);
+  const udp = await openUdpPort({ name: 'to', bind: '127.0.0.1:0' });
+  await measure('UDP frames', await openUdpPort({ name: 'from', bind: '127.0.0.1:0', to: udp.address }), udp);
+  const [here, there] = ['127.8.0.1', '127.8.0.2'];
+  const vxlan = await openVxlanSocket({ name: 'to', addresses: [there], port: 0, remotes: [here] });
+  const other = await openVxlanSocket({ name: 'from', addresses: [here], port: vxlan.port, remotes: [there] });
+  await measure('VXLAN socket', other, vxlan, { tunnel: { source: here, destination: there, id: 1, ttl: 64 } });
+  for (const [name, listen] of [['QEMU stream, Unix', join(folder, 'a')], ['QEMU stream, TCP', '127.0.0.1:0']]) {
+    const server = await openQemuPort({ name: 'to', listen });
+    const client = await openQemuPort({ name: 'from', connect: server.address });
+    while (!server.isConnected || !client.isConnected) await turn();
+    await measure(name, client, server, { frames: 400_000 });
+  }
+  await measureMacvtap();
+  const file = join(folder, 'frames.pcap');
+  const writer = await openPcapPort({ name: 'write', write: file });
+  const seat = sitAt(writer);
+  const began = process.hrtime.bigint();
+  for (let sent = 0; sent < 400_000; sent += BURST) {
+    seat.send();
+    if (sent % 8192 === 0) await turn();
+  }
+  await writer.close();
+  const { txPackets } = writer.counters;
+  console.log(`${'pcap, written'.padEnd(24)} ${Math.round((txPackets / Number(process.hrtime.bigint() - began)) * 1e6)}k`);
+  const reader = await openPcapPort({ name: 'read', read: file, pace: Infinity });
+  const taker = sitAt(reader);
+  const start = process.hrtime.bigint();
+  let read = 0;
+  while (read < txPackets) {
+    read += taker.receive();
+    await turn();
+  }
+  console.log(`${'pcap, replayed at once'.padEnd(24)} ${Math.round((read / Number(process.hrtime.bigint() - start)) * 1e6)}k`);
+  await reader.close();
+} finally {
+  for (const action of cleanUp.reverse()) await action();
+}
