@@ -46,7 +46,12 @@ export function createBench(stage, flows, { frameBytes = 64, ...options } = {}) 
   /** @type {import('megaflow').Action[]} */
   const actions = [];
   if (stage === 'encapsulate') {
-    actions.push({ type: 'tnl_push', tunnelPort: vxlanPort, outPort, header: { type: VXLAN_TYPE, bytes: outerHeader() } });
+    actions.push({
+      type: 'tnl_push',
+      tunnelPort: vxlanPort,
+      outPort,
+      header: { type: VXLAN_TYPE, bytes: outerHeader() },
+    });
   }
   actions.push(isTunnel ? { type: 'tnl_pop', port: vxlanPort } : { type: 'output', port: outPort });
   source.start();
@@ -62,7 +67,8 @@ export function createBench(stage, flows, { frameBytes = 64, ...options } = {}) 
       const sent = sink.counters.txPackets;
       for (let left = packets; left > 0; left -= datapath.poll(Math.min(64, left / BURST)));
       const { user, system } = process.cpuUsage(before);
-      if (sink.counters.txPackets - sent !== packets) throw new Error(`${sink.counters.txPackets - sent} of ${packets} packets were sent`);
+      if (sink.counters.txPackets - sent !== packets)
+        throw new Error(`${sink.counters.txPackets - sent} of ${packets} packets were sent`);
       return ((user + system) * 1000) / packets;
     },
   };

@@ -15,13 +15,23 @@ export function createSubtableBench(/** @type {number} */ subtables) {
   const { datapath } = bench;
   const masks = Array.from({ length: subtables }, (_, index) => {
     const { mask } = createMatch();
-    for (const name of /** @type {const} */ (['inPort', 'recircId', 'ethDst', 'ethType', 'vlanTci', 'ipFrag', 'ipProto', 'ipv4Src', 'tpSrc'])) {
+    for (const name of /** @type {const} */ ([
+      'inPort',
+      'recircId',
+      'ethDst',
+      'ethType',
+      'vlanTci',
+      'ipFrag',
+      'ipProto',
+      'ipv4Src',
+      'tpSrc',
+    ])) {
       setExact(mask, name);
     }
     if (index < 32) setExact(mask, 'tpDst');
     // The first bits of the destination, in the order of the wire.
-    const prefix = (-1 << (index % 32)) >>> 0;
-    mask[9] = ((prefix >>> 24) | ((prefix >>> 8) & 0xff00) | ((prefix & 0xff00) << 8) | (prefix << 24)) | 0;
+    const prefix = (-1 << index % 32) >>> 0;
+    mask[9] = (prefix >>> 24) | ((prefix >>> 8) & 0xff00) | ((prefix & 0xff00) << 8) | (prefix << 24) | 0;
     return mask;
   });
   const frame = innerFrame();

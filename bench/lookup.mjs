@@ -50,9 +50,19 @@ function maskOf(words) {
 /** What one forwarding megaflow looks at: port, recirculation, destination, type and tag, fragments. */
 const forwarding = maskOf({ 0: -1, 1: -1, 2: -1, 3: 0xffff, 5: -1, 6: 0xff000000 | 0 });
 /** Masks of an access list: 5-tuples with prefixes of the destination, from the 33rd on without the destination port. */
-const accessList = Array.from({ length: 64 }, (_, index) => maskOf({
-  0: -1, 1: -1, 2: -1, 3: 0xffff, 5: -1, 6: 0xff00ff00 | 0, 7: index < 32 ? -1 : 0xffff, 8: -1, 9: swap(-1 << (index % 32)),
-}));
+const accessList = Array.from({ length: 64 }, (_, index) =>
+  maskOf({
+    0: -1,
+    1: -1,
+    2: -1,
+    3: 0xffff,
+    5: -1,
+    6: 0xff00ff00 | 0,
+    7: index < 32 ? -1 : 0xffff,
+    8: -1,
+    9: swap(-1 << index % 32),
+  }),
+);
 
 /** 0 to `count` - 1 in an order that no prefetcher knows, the same each time. */
 function shuffled(count) {
@@ -180,7 +190,16 @@ export async function measureLookup({ report, full = false }) {
       const bytesPerFlow = ((await bufferBytes()) - before) / count;
       const removeNs = removeAll(plain, shuffled(count));
       plain.clear();
-      report({ stage: 'lookup', kind: 'tuple space', flows: count, subtables, ...result, insertNs, removeNs, bytesPerFlow });
+      report({
+        stage: 'lookup',
+        kind: 'tuple space',
+        flows: count,
+        subtables,
+        ...result,
+        insertNs,
+        removeNs,
+        bytesPerFlow,
+      });
     }
   }
 }
@@ -189,10 +208,16 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   await measureLookup({
     full: process.argv.includes('--full'),
     report({ kind, flows: count, subtables, nsPerPacket, best, spread, insertNs, removeNs, bytesPerFlow }) {
-      const bulk = [`insert ${insertNs?.toFixed(0)} ns`, `remove ${removeNs?.toFixed(0)} ns`, `${bytesPerFlow?.toFixed(0)} bytes a flow`];
+      const bulk = [
+        `insert ${insertNs?.toFixed(0)} ns`,
+        `remove ${removeNs?.toFixed(0)} ns`,
+        `${bytesPerFlow?.toFixed(0)} bytes a flow`,
+      ];
       const extra = insertNs === undefined ? '' : `  ${bulk.join('  ')}`;
       const time = `${nsPerPacket.toFixed(1)} ns (fastest ${best.toFixed(1)}, spread ${(spread * 100).toFixed(0)} %)`;
-      console.log(`${kind}  ${String(count).padStart(7)} flows  ${String(subtables).padStart(2)} subtables  ${time}${extra}`);
+      console.log(
+        `${kind}  ${String(count).padStart(7)} flows  ${String(subtables).padStart(2)} subtables  ${time}${extra}`,
+      );
     },
   });
 }

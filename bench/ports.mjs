@@ -93,7 +93,9 @@ async function measure(name, from, to, { tunnel, batch = 2, frames = 40_000 } = 
     rates.receive.push((received / (allNs - sendNs)) * 1e9);
   }
   const columns = [summary(rates.send), summary(rates.receive), summary(rates.both)];
-  console.log(`${name.padEnd(24)} ${columns.map((column) => column.padEnd(26)).join(' ')}${lost > 0 ? ` lost ${lost}` : ''}`);
+  console.log(
+    `${name.padEnd(24)} ${columns.map((column) => column.padEnd(26)).join(' ')}${lost > 0 ? ` lost ${lost}` : ''}`,
+  );
   await from.close();
   await to.close();
 }
@@ -120,20 +122,29 @@ async function measureMacvtap() {
     ip(`ip -n ${namespace} link set mt${at} up`);
     ip(`ip -n ${namespace} link set mt${at} promisc on`);
   }
-  const [from, to] = await Promise.all([0, 1].map((at) => openMacvtapPort({ name: `mt${at}`, path: `/dev/tap${first + at}` })));
+  const [from, to] = await Promise.all(
+    [0, 1].map((at) => openMacvtapPort({ name: `mt${at}`, path: `/dev/tap${first + at}` })),
+  );
   await measure('macvtap', from, to, { batch: 8 });
 }
 
 try {
-  console.log(`${cpus()[0].model}, ${cpus().length} cores, Node ${process.version}; frames of ${FRAME} bytes a second\n`);
-  console.log(`${''.padEnd(24)} ${['send', 'receive', 'both in one thread'].map((title) => title.padEnd(26)).join(' ')}`);
+  console.log(
+    `${cpus()[0].model}, ${cpus().length} cores, Node ${process.version}; frames of ${FRAME} bytes a second\n`,
+  );
+  console.log(
+    `${''.padEnd(24)} ${['send', 'receive', 'both in one thread'].map((title) => title.padEnd(26)).join(' ')}`,
+  );
   const udp = await openUdpPort({ name: 'to', bind: '127.0.0.1:0' });
   await measure('UDP frames', await openUdpPort({ name: 'from', bind: '127.0.0.1:0', to: udp.address }), udp);
   const [here, there] = ['127.8.0.1', '127.8.0.2'];
   const vxlan = await openVxlanSocket({ name: 'to', addresses: [there], port: 0, remotes: [here] });
   const other = await openVxlanSocket({ name: 'from', addresses: [here], port: vxlan.port, remotes: [there] });
   await measure('VXLAN socket', other, vxlan, { tunnel: { source: here, destination: there, id: 1, ttl: 64 } });
-  for (const [name, listen] of [['QEMU stream, Unix', join(folder, 'a')], ['QEMU stream, TCP', '127.0.0.1:0']]) {
+  for (const [name, listen] of [
+    ['QEMU stream, Unix', join(folder, 'a')],
+    ['QEMU stream, TCP', '127.0.0.1:0'],
+  ]) {
     const server = await openQemuPort({ name: 'to', listen });
     const client = await openQemuPort({ name: 'from', connect: server.address });
     while (!server.isConnected || !client.isConnected) await turn();
@@ -150,7 +161,9 @@ try {
   }
   await writer.close();
   const { txPackets } = writer.counters;
-  console.log(`${'pcap, written'.padEnd(24)} ${Math.round((txPackets / Number(process.hrtime.bigint() - began)) * 1e6)}k`);
+  console.log(
+    `${'pcap, written'.padEnd(24)} ${Math.round((txPackets / Number(process.hrtime.bigint() - began)) * 1e6)}k`,
+  );
   const reader = await openPcapPort({ name: 'read', read: file, pace: Infinity });
   const taker = sitAt(reader);
   const start = process.hrtime.bigint();
@@ -159,7 +172,9 @@ try {
     read += taker.receive();
     await turn();
   }
-  console.log(`${'pcap, replayed at once'.padEnd(24)} ${Math.round((read / Number(process.hrtime.bigint() - start)) * 1e6)}k`);
+  console.log(
+    `${'pcap, replayed at once'.padEnd(24)} ${Math.round((read / Number(process.hrtime.bigint() - start)) * 1e6)}k`,
+  );
   await reader.close();
 } finally {
   for (const action of cleanUp.reverse()) await action();

@@ -101,7 +101,8 @@ async function lookups() {
     report: (/** @type {any} */ figure) => {
       const { kind, flows, subtables, nsPerPacket, spread: part } = figure;
       // The tuple space is what is meant by look-up where flows differ in their masks; the cache answers the single megaflow.
-      if (kind === 'exact match' || subtables > 1) results.push({ stage: 'lookup', flows, subtables, frameBytes: 64, nsPerPacket, spread: part });
+      if (kind === 'exact match' || subtables > 1)
+        results.push({ stage: 'lookup', flows, subtables, frameBytes: 64, nsPerPacket, spread: part });
     },
   });
   return results;
@@ -141,7 +142,10 @@ function baseline() {
   try {
     const program = join(folder, 'baseline');
     // Processor time on both sides: other processes must not count.
-    const source = readFileSync(new URL('baseline.c', import.meta.url), 'utf8').replace('CLOCK_MONOTONIC', 'CLOCK_PROCESS_CPUTIME_ID');
+    const source = readFileSync(new URL('baseline.c', import.meta.url), 'utf8').replace(
+      'CLOCK_MONOTONIC',
+      'CLOCK_PROCESS_CPUTIME_ID',
+    );
     execFileSync('cc', ['-O3', '-march=native', '-x', 'c', '-o', program, '-'], { input: source });
     const rounds = isQuick ? 3 : 5;
     console.log('megaflow ÷ baseline.c: median over rounds, and the range');
@@ -157,7 +161,9 @@ function baseline() {
         }
         const range = `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`;
         const times = `${median(ours).toFixed(1)} ns beside ${median(theirs).toFixed(1)} ns`;
-        console.log(`${stage.padEnd(12)} ${String(flows).padStart(6)}   ${median(ratios).toFixed(2)}   (${range})   ${times}`);
+        console.log(
+          `${stage.padEnd(12)} ${String(flows).padStart(6)}   ${median(ratios).toFixed(2)}   (${range})   ${times}`,
+        );
       }
     });
   } finally {
@@ -175,13 +181,23 @@ function growth() {
   ];
   for (const [kind, sizes] of kinds) {
     const times = sizes.map(() => /** @type {number[]} */ ([]));
-    for (let round = 0; round < (isQuick ? 1 : 5); round++) sizes.forEach((size, index) => times[index].push(runOne(kind, size)));
+    for (let round = 0; round < (isQuick ? 1 : 5); round++)
+      sizes.forEach((size, index) => times[index].push(runOne(kind, size)));
     sizes.forEach((size, index) => {
       const time = median(times[index]);
-      console.log(`${kind.padEnd(10)} ${String(size).padStart(6)}   ${time.toFixed(1).padStart(7)} ns   ${(time / median(times[0])).toFixed(2)}`);
+      console.log(
+        `${kind.padEnd(10)} ${String(size).padStart(6)}   ${time.toFixed(1).padStart(7)} ns   ${(time / median(times[0])).toFixed(2)}`,
+      );
     });
   }
-  console.log(runPinned([process.execPath, '--expose-gc', fileURLToPath(new URL('tables.mjs', import.meta.url)), ...(isQuick ? ['--quick'] : [])]).trimEnd());
+  console.log(
+    runPinned([
+      process.execPath,
+      '--expose-gc',
+      fileURLToPath(new URL('tables.mjs', import.meta.url)),
+      ...(isQuick ? ['--quick'] : []),
+    ]).trimEnd(),
+  );
 }
 
 if (flags.has('--one')) one();

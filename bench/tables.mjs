@@ -5,7 +5,18 @@
 //
 // @ts-check
 import { fileURLToPath } from 'node:url';
-import { Datapath, KEY_WORDS, ManualClock, VSwitch, createIdlePort, createMatch, flushFdb, sealKey, setExact, setField } from 'megaflow';
+import {
+  Datapath,
+  KEY_WORDS,
+  ManualClock,
+  VSwitch,
+  createIdlePort,
+  createMatch,
+  flushFdb,
+  sealKey,
+  setExact,
+  setField,
+} from 'megaflow';
 import { innerFrame } from './frames.mjs';
 
 /** @typedef {{ what: string, value: number, unit: string }} Figure */
@@ -34,13 +45,24 @@ export async function measureTable(count = 1_000_000) {
   const datapath = new Datapath({ upcall: () => null, flowLimit: count });
   const masks = Array.from({ length: MASKS }, (_, index) => {
     const { mask } = createMatch();
-    for (const name of /** @type {const} */ (['inPort', 'recircId', 'ethSrc', 'ethDst', 'ethType', 'vlanTci', 'ipFrag'])) setExact(mask, name);
+    for (const name of /** @type {const} */ ([
+      'inPort',
+      'recircId',
+      'ethSrc',
+      'ethDst',
+      'ethType',
+      'vlanTci',
+      'ipFrag',
+    ]))
+      setExact(mask, name);
     if (index & 1) setExact(mask, 'ipv4Src');
     if (index & 2) setExact(mask, 'ipv4Dst');
     if (index & 4) setExact(mask, 'ipProto');
     return mask;
   });
-  const actions = Array.from({ length: ACTION_LISTS }, (_, port) => [{ type: /** @type {const} */ ('output'), port: port + 1 }]);
+  const actions = Array.from({ length: ACTION_LISTS }, (_, port) => [
+    { type: /** @type {const} */ ('output'), port: port + 1 },
+  ]);
   const key = new Int32Array(KEY_WORDS);
   setField(key, 'inPort', 1);
   setField(key, 'ethType', 0x0800);
@@ -73,7 +95,11 @@ function createBridge(/** @type {number} */ ports) {
   const clock = new ManualClock();
   const vswitch = new VSwitch({ clock, exactMatchEntries: 8192 });
   const names = Array.from({ length: ports }, (_, index) => `p${index + 1}`);
-  vswitch.addBridge({ name: 'br0', mac: '02:00:00:00:00:fe', ports: names.map((name) => ({ name, port: createIdlePort(name) })) });
+  vswitch.addBridge({
+    name: 'br0',
+    mac: '02:00:00:00:00:fe',
+    ports: names.map((name) => ({ name, port: createIdlePort(name) })),
+  });
   return { clock, vswitch, first: vswitch.datapath.findPort('p1')?.number ?? 0 };
 }
 
@@ -101,7 +127,10 @@ export function measureUpcalls(count = 100_000) {
     datapath.deleteAllFlows();
   }
   vswitch.close();
-  return [{ what: 'upcalls of NORMAL, 8 ports', value: (perRound / best) * 1000, unit: 'a second, at best' }, measureTunnelUpcalls(count)];
+  return [
+    { what: 'upcalls of NORMAL, 8 ports', value: (perRound / best) * 1000, unit: 'a second, at best' },
+    measureTunnelUpcalls(count),
+  ];
 }
 
 /** The same where each new pair leads into a native tunnel. @returns {Figure} */
@@ -110,7 +139,11 @@ function measureTunnelUpcalls(/** @type {number} */ count) {
   const vswitch = new VSwitch({ clock });
   const options = { remote_ip: '10.10.10.2', key: '5' };
   const vxlan = { name: 'vxlan1', interface: { type: /** @type {const} */ ('vxlan'), options } };
-  vswitch.addBridge({ name: 'br0', mac: '02:00:00:00:00:fe', ports: [{ name: 'p1', port: createIdlePort('p1') }, vxlan] });
+  vswitch.addBridge({
+    name: 'br0',
+    mac: '02:00:00:00:00:fe',
+    ports: [{ name: 'p1', port: createIdlePort('p1') }, vxlan],
+  });
   vswitch.addBridge({ name: 'br1', mac: '02:00:00:00:00:fd', ports: [{ name: 'ens8', port: createIdlePort('ens8') }] });
   vswitch.addAddress('br1', '10.10.10.1/24');
   vswitch.setNeighbour('br1', '10.10.10.2', '02:00:00:00:00:02');
@@ -146,10 +179,14 @@ export async function measureSweep(count = 200_000) {
   };
   const clock = {
     now: () => performance.now(),
-    after: (/** @type {number} */ delayMs, /** @type {() => void} */ callback) => enter(delayMs > 5 ? later : turns, callback),
+    after: (/** @type {number} */ delayMs, /** @type {() => void} */ callback) =>
+      enter(delayMs > 5 ? later : turns, callback),
     soon: (/** @type {() => void} */ callback) => enter(turns, callback),
   };
-  const ports = Array.from({ length: 8 }, (_, index) => ({ name: `p${index + 1}`, port: createIdlePort(`p${index + 1}`) }));
+  const ports = Array.from({ length: 8 }, (_, index) => ({
+    name: `p${index + 1}`,
+    port: createIdlePort(`p${index + 1}`),
+  }));
   const vswitch = new VSwitch({ clock, flowLimit: count, maxIdleMs: 1e9 });
   vswitch.addBridge({ name: 'br0', mac: '02:00:00:00:00:fe', ports });
   const { datapath } = vswitch;
@@ -176,7 +213,10 @@ export async function measureSweep(count = 200_000) {
       total += took;
       longest = Math.max(longest, took);
     }
-    figures.push({ what: `${what} over ${datapath.flowCount} flows`, value: total, unit: 'ms' }, { what: `${what}: longest turn`, value: longest, unit: 'ms' });
+    figures.push(
+      { what: `${what} over ${datapath.flowCount} flows`, value: total, unit: 'ms' },
+      { what: `${what}: longest turn`, value: longest, unit: 'ms' },
+    );
   }
   vswitch.close();
   return figures;
@@ -189,5 +229,6 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     ...measureUpcalls(isQuick ? 20_000 : 100_000),
     ...(await measureSweep(isQuick ? 50_000 : 200_000)),
   ];
-  for (const { what, value, unit } of figures) console.log(`${what.padEnd(44)} ${value.toFixed(1).padStart(11)} ${unit}`);
+  for (const { what, value, unit } of figures)
+    console.log(`${what.padEnd(44)} ${value.toFixed(1).padStart(11)} ${unit}`);
 }

@@ -158,7 +158,9 @@ function describe(frame) {
  */
 function describeValue(name, value) {
   if (value instanceof Uint8Array) return `${toHex(value.subarray(0, 12))}… (${value.length})`;
-  return name === 'etherType' || name === 'checksum' ? `0x${Number(value).toString(16).padStart(4, '0')}` : String(value);
+  return name === 'etherType' || name === 'checksum'
+    ? `0x${Number(value).toString(16).padStart(4, '0')}`
+    : String(value);
 }
 
 mkdirSync('captures', { recursive: true });

@@ -29,7 +29,12 @@ try {
   process.exit(2);
 }
 
-console.log(`ready: ${running.vswitch.bridges().map(({ name }) => name).join(', ')}`);
+console.log(
+  `ready: ${running.vswitch
+    .bridges()
+    .map(({ name }) => name)
+    .join(', ')}`,
+);
 await asked;
 const counters = running.describe();
 await running.close();

@@ -18,7 +18,12 @@ function createMachine(number, peer, ens8) {
 
   const vswitch = new VSwitch({ clock });
   const options = { remote_ip: `10.10.10.${peer}`, key: '42' };
-  vswitch.addBridge({ name: 'br0', mac: host.mac, local: host, ports: [{ name: 'vxlan1', interface: { type: 'vxlan', options } }] });
+  vswitch.addBridge({
+    name: 'br0',
+    mac: host.mac,
+    local: host,
+    ports: [{ name: 'vxlan1', interface: { type: 'vxlan', options } }],
+  });
   vswitch.addBridge({ name: 'br1', mac: router.mac, local: router, ports: [{ name: 'ens8', port: ens8 }] });
   vswitch.addAddress('br1', underlay);
   return { vswitch, host };

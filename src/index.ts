@@ -6,7 +6,18 @@ export { ManualClock, systemClock, type Clock, type Timer } from './util/clock.j
 export { REASON_COUNT, Reason, reasonCounts, reasonName } from './util/reason.js';
 export { checksum, fold, sum16, updateChecksum16, updateChecksum32 } from './util/checksum.js';
 export { fromHex, toHex } from './util/bytes.js';
-export { formatIp, formatIpv4, formatIpv6, formatMac, parseIp, parseIpv4, parseIpv6, parseMac, parsePrefix, type IpPrefix } from './util/address.js';
+export {
+  formatIp,
+  formatIpv4,
+  formatIpv6,
+  formatMac,
+  parseIp,
+  parseIpv4,
+  parseIpv6,
+  parseMac,
+  parsePrefix,
+  type IpPrefix,
+} from './util/address.js';
 
 export * as arp from './wire/arp.js';
 export * as ethernet from './wire/ethernet.js';
@@ -55,15 +66,15 @@ export { createFunctionPort, type FunctionPort, type FunctionPortOptions } from 
 export { createLink, type LinkEnd, type LinkOptions } from './io/link.js';
 export { createIpHost, type HostNeighbour, type IpHost, type IpHostOptions } from './io/host.js';
 export type { PingOptions, PingReply, PingResult } from './io/host-ping.js';
-export { ReceivedDatagram, type Datagram, type UdpHandler, type UdpListenerOptions, type UdpSocket } from './io/host-udp.js';
-export { createVxlanDevice, tunnelSourcePort, type VxlanDevice, type VxlanDeviceOptions } from './io/vxlan-device.js';
 export {
-  faultPort,
-  type FaultCounts,
-  type FaultOptions,
-  type FaultPort,
-  type FaultProbabilities,
-} from './io/fault.js';
+  ReceivedDatagram,
+  type Datagram,
+  type UdpHandler,
+  type UdpListenerOptions,
+  type UdpSocket,
+} from './io/host-udp.js';
+export { createVxlanDevice, tunnelSourcePort, type VxlanDevice, type VxlanDeviceOptions } from './io/vxlan-device.js';
+export { faultPort, type FaultCounts, type FaultOptions, type FaultPort, type FaultProbabilities } from './io/fault.js';
 export {
   LINK_TYPE_ETHERNET,
   capturePort,
@@ -111,7 +122,15 @@ export type { DeviceAddress, Route, Router } from './tunnel/router.js';
 export { VSwitch, type SwitchCounters, type SwitchEvents, type VSwitchOptions } from './switch/vswitch.js';
 export type { RevalidatorOptions, SweepStatistics } from './switch/revalidate.js';
 export type { DropRate } from './switch/drop-rates.js';
-export type { Bridge, BridgeConfig, InterfaceType, Mirror, MirrorConfig, PortConfig, SwitchPort } from './switch/model.js';
+export type {
+  Bridge,
+  BridgeConfig,
+  InterfaceType,
+  Mirror,
+  MirrorConfig,
+  PortConfig,
+  SwitchPort,
+} from './switch/model.js';
 export type { MacEntry, MacTable, MacTableStatistics } from './switch/mac-table.js';
 export type { VlanColumns, VlanMode, VlanRules } from './switch/vlan.js';
 export type { Effect } from './switch/context.js';
@@ -130,7 +149,14 @@ export {
   type DumpFlowsOptions,
 } from './control/dpctl.js';
 export { dumpBridgeFlows, setFlowLimit, showBridges, showUpcalls } from './control/dpif.js';
-export { addFdbEntry, clearFdbStatistics, deleteFdbEntry, flushFdb, showFdb, showFdbStatistics } from './control/fdb.js';
+export {
+  addFdbEntry,
+  clearFdbStatistics,
+  deleteFdbEntry,
+  flushFdb,
+  showFdb,
+  showFdbStatistics,
+} from './control/fdb.js';
 export { flowIdentifier, type FlowLineOptions } from './control/flow-lines.js';
 export { ageNeighbours, flushNeighbours, setNeighbour, showNeighbours } from './control/neighbours.js';
 export { addRoute, deleteRoute, lookupRoute, showRoutes } from './control/routes.js';

@@ -23,7 +23,9 @@ const recorded = [
   ...new Set(
     readdirSync(folder)
       .filter((name) => name.endsWith('.json'))
-      .flatMap((name) => JSON.parse(readFileSync(`${folder}${name}`, 'utf8')).steps as { receive?: { frame: string } }[])
+      .flatMap(
+        (name) => JSON.parse(readFileSync(`${folder}${name}`, 'utf8')).steps as { receive?: { frame: string } }[],
+      )
       .flatMap(({ receive }) => (receive ? [receive.frame] : [])),
   ),
 ].map((hex) => fromHex(hex));
@@ -31,13 +33,29 @@ const recorded = [
 /** Ports that frames come in on, and how many datapath ports there are. */
 const PORTS = ['trunk', 'access', 'native', 'qinq', 'ens8', 'br0', 'br1'];
 
-function createVictim(options: { fill?: number; vlanLimit?: number; exactMatchEntries?: number } = {}): { vswitch: VSwitch; clock: ManualClock } {
+function createVictim(options: { fill?: number; vlanLimit?: number; exactMatchEntries?: number } = {}): {
+  vswitch: VSwitch;
+  clock: ManualClock;
+} {
   const clock = new ManualClock(1_000_000);
   const pool = new PacketPool({ slots: SLOTS });
   if (options.fill !== undefined) pool.bytes.fill(options.fill);
-  const vswitch = new VSwitch({ clock, pool, flowLimit: FLOW_LIMIT, vlanLimit: options.vlanLimit, exactMatchEntries: options.exactMatchEntries });
-  const vxlan = (name: string, tunnel: Record<string, string>) => ({ name, interface: { type: 'vxlan' as const, options: tunnel } });
-  vswitch.addBridge({ name: 'br1', mac: 'aa:55:aa:55:00:01', ports: [{ name: 'ens8', port: createIdlePort('ens8', 1500) }] });
+  const vswitch = new VSwitch({
+    clock,
+    pool,
+    flowLimit: FLOW_LIMIT,
+    vlanLimit: options.vlanLimit,
+    exactMatchEntries: options.exactMatchEntries,
+  });
+  const vxlan = (name: string, tunnel: Record<string, string>) => ({
+    name,
+    interface: { type: 'vxlan' as const, options: tunnel },
+  });
+  vswitch.addBridge({
+    name: 'br1',
+    mac: 'aa:55:aa:55:00:01',
+    ports: [{ name: 'ens8', port: createIdlePort('ens8', 1500) }],
+  });
   vswitch.addBridge({
     name: 'br0',
     mac: 'aa:55:aa:55:00:00',
@@ -48,7 +66,14 @@ function createVictim(options: { fill?: number; vlanLimit?: number; exactMatchEn
       { name: 'native', tag: 20, vlanMode: 'native-untagged' },
       { name: 'qinq', tag: 100, vlanMode: 'dot1q-tunnel' },
       vxlan('vx1', { remote_ip: '10.10.10.2', key: 'flow', dst_port: '8472' }),
-      vxlan('vx2', { remote_ip: '10.10.10.3', key: '5', dst_port: '4789', csum: 'true', ttl: 'inherit', tos: 'inherit' }),
+      vxlan('vx2', {
+        remote_ip: '10.10.10.3',
+        key: '5',
+        dst_port: '4789',
+        csum: 'true',
+        ttl: 'inherit',
+        tos: 'inherit',
+      }),
       vxlan('vx4', { remote_ip: 'fd00:10::2', key: '7', dst_port: '4789' }),
     ],
     mirrors: [{ name: 'm', selectAll: true, selectVlan: [10], outputVlan: 99 }],
@@ -157,7 +182,8 @@ describe(`${frames} hostile frames, seed ${seed}`, () => {
     }
 
     const { lookups, ports, drops } = vswitch.counters();
-    const sum = (pick: (port: (typeof ports)[string]) => number): number => Object.values(ports).reduce((total, port) => total + pick(port), 0);
+    const sum = (pick: (port: (typeof ports)[string]) => number): number =>
+      Object.values(ports).reduce((total, port) => total + pick(port), 0);
     const reasons = (port: (typeof ports)[string], name: string): number => port.drops[name] ?? 0;
     // What came in: all that was injected and fitted into a slot.
     expect(sum(({ rxPackets }) => rxPackets)).toBe(injected);
@@ -180,36 +206,40 @@ describe(`${frames} hostile frames, seed ${seed}`, () => {
     expect(clock.pending).toBe(0);
   });
 
-  it.each([1, 2])('do not read past their end, with %i tags parsed: two fillings of memory give the same', { timeout: 600_000 }, (vlanLimit) => {
-    const run = (fill: number): { digest: number; sent: number; text: string } => {
-      const { vswitch, clock } = createVictim({ fill, vlanLimit });
-      const { pool } = vswitch.datapath;
-      const random = createRandom(seed + vlanLimit);
-      let digest = 0;
-      let sent = 0;
-      let port = 0;
-      vswitch.datapath.onSend = ({ number }, bytes) => {
-        sent++;
-        digest = (Math.imul(digest, 31) + number) | 0;
-        for (let at = 0; at < bytes.length; at++) digest = (Math.imul(digest, 31) + bytes[at]) | 0;
+  it.each([1, 2])(
+    'do not read past their end, with %i tags parsed: two fillings of memory give the same',
+    { timeout: 600_000 },
+    (vlanLimit) => {
+      const run = (fill: number): { digest: number; sent: number; text: string } => {
+        const { vswitch, clock } = createVictim({ fill, vlanLimit });
+        const { pool } = vswitch.datapath;
+        const random = createRandom(seed + vlanLimit);
+        let digest = 0;
+        let sent = 0;
+        let port = 0;
+        vswitch.datapath.onSend = ({ number }, bytes) => {
+          sent++;
+          digest = (Math.imul(digest, 31) + number) | 0;
+          for (let at = 0; at < bytes.length; at++) digest = (Math.imul(digest, 31) + bytes[at]) | 0;
+        };
+        for (let index = 0; index < frames / 15; index++) {
+          const [name, frame] = next(random);
+          port++;
+          vswitch.receive(name, frame);
+          // Slots are used again and again: what earlier frames left in them is covered, too.
+          if (port % 16 === 0) pool.bytes.fill(fill);
+          if (index % 512 === 0) clock.advance(20);
+        }
+        const text = `${dumpFlows(vswitch)}\n${JSON.stringify(vswitch.counters())}`;
+        vswitch.close();
+        return { digest, sent, text };
       };
-      for (let index = 0; index < frames / 15; index++) {
-        const [name, frame] = next(random);
-        port++;
-        vswitch.receive(name, frame);
-        // Slots are used again and again: what earlier frames left in them is covered, too.
-        if (port % 16 === 0) pool.bytes.fill(fill);
-        if (index % 512 === 0) clock.advance(20);
-      }
-      const text = `${dumpFlows(vswitch)}\n${JSON.stringify(vswitch.counters())}`;
-      vswitch.close();
-      return { digest, sent, text };
-    };
-    const [zeros, ones, pattern] = [0x00, 0xff, 0xa5].map(run);
-    expect(zeros.sent).toBeGreaterThan(frames / 100);
-    expect(ones).toEqual(zeros);
-    expect(pattern).toEqual(zeros);
-  });
+      const [zeros, ones, pattern] = [0x00, 0xff, 0xa5].map(run);
+      expect(zeros.sent).toBeGreaterThan(frames / 100);
+      expect(ones).toEqual(zeros);
+      expect(pattern).toEqual(zeros);
+    },
+  );
 
   it('do the same with and without the cache', { timeout: 600_000 }, () => {
     const run = (exactMatchEntries: number | undefined): string => {

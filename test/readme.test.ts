@@ -4,7 +4,9 @@ import { describe, expect, it } from 'vitest';
 import * as megaflow from 'megaflow';
 
 const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
-const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { scripts: Record<string, string> };
+const manifest = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  scripts: Record<string, string>;
+};
 
 /** The text of the first block in `language`. */
 function block(language: string): string {
@@ -23,7 +25,8 @@ describe('README.md', () => {
   });
 
   it('names commands that exist', () => {
-    for (const [, name] of readme.matchAll(/npm run (?:--silent )?([\w:]+)/g)) expect(Object.keys(manifest.scripts)).toContain(name);
+    for (const [, name] of readme.matchAll(/npm run (?:--silent )?([\w:]+)/g))
+      expect(Object.keys(manifest.scripts)).toContain(name);
     for (const [, name] of readme.matchAll(/example -- ([\w-]+)/g)) {
       expect(existsSync(new URL(`../examples/${name}.mjs`, import.meta.url)), name).toBe(true);
     }

@@ -1,7 +1,16 @@
 // @ts-check
 // Replays a recorded scenario (the format stands in test/scenarios/FORMAT.md) through a switch and answers it with each
 // step's `expect` replaced by what the switch did.
-import { ManualClock, MegaflowError, appctl, createFunctionPort, createSwitch, fromHex, parseIp, toHex } from 'megaflow';
+import {
+  ManualClock,
+  MegaflowError,
+  appctl,
+  createFunctionPort,
+  createSwitch,
+  fromHex,
+  parseIp,
+  toHex,
+} from 'megaflow';
 
 /** Milliseconds that pass after each kind of step, and at most in one leap. */
 const AFTER_CONFIG_MS = 100;
@@ -24,7 +33,11 @@ export function replayScenario(scenario, options = {}) {
   const { config } = scenario;
   /** @type {Map<string, {port: import('megaflow').FunctionPort, mac: Uint8Array}>} */
   const devices = new Map();
-  const addresses = new Map((config.addresses ?? []).filter((/** @type {any} */ a) => !a.ip.includes(':')).map((/** @type {any} */ a) => [a.dev, parseIp(a.ip.split('/')[0])]));
+  const addresses = new Map(
+    (config.addresses ?? [])
+      .filter((/** @type {any} */ a) => !a.ip.includes(':'))
+      .map((/** @type {any} */ a) => [a.dev, parseIp(a.ip.split('/')[0])]),
+  );
   const macs = new Map(config.bridges.map((/** @type {any} */ bridge) => [bridge.name, bridge.mac]));
   /** @param {string} name */
   const device = (name) => {
@@ -44,7 +57,17 @@ export function replayScenario(scenario, options = {}) {
     if (toHex(frame, arp + 24, arp + 28) !== toHex(ip)) return;
     const { mac, port } = /** @type {any} */ (devices.get(name));
     const asker = frame.subarray(6, 12);
-    port.receive(Uint8Array.of(...asker, ...mac, ...fromHex('08060001080006040002'), ...mac, ...ip, ...asker, ...frame.subarray(arp + 14, arp + 18)));
+    port.receive(
+      Uint8Array.of(
+        ...asker,
+        ...mac,
+        ...fromHex('08060001080006040002'),
+        ...mac,
+        ...ip,
+        ...asker,
+        ...frame.subarray(arp + 14, arp + 18),
+      ),
+    );
   };
 
   const vswitch = createSwitch(config, {
@@ -68,7 +91,8 @@ export function replayScenario(scenario, options = {}) {
   const collect = (action) => {
     /** @type {Record<string, string[]>} */
     const frames = {};
-    for (const [port, list] of Object.entries(vswitch.collect(action))) frames[port] = list.map((frame) => toHex(frame));
+    for (const [port, list] of Object.entries(vswitch.collect(action)))
+      frames[port] = list.map((frame) => toHex(frame));
     return frames;
   };
 
@@ -117,7 +141,9 @@ export function replayScenario(scenario, options = {}) {
  */
 function isTunnelOrPatch(config, name) {
   return config.bridges.some((/** @type {any} */ bridge) =>
-    (bridge.ports ?? []).some((/** @type {any} */ port) => port.name === name && ['vxlan', 'patch'].includes(port.interface?.type)),
+    (bridge.ports ?? []).some(
+      (/** @type {any} */ port) => port.name === name && ['vxlan', 'patch'].includes(port.interface?.type),
+    ),
   );
 }
 

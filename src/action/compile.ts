@@ -77,7 +77,12 @@ export function compileActions(actions: readonly Action[], setter: Setter): Prog
   /** `cut` is the length that a `trunc` before this list left pending, 0 for none. */
   function compileList(list: readonly Action[], depth: number, cut: number): void {
     if (depth > MAX_NESTING) {
-      throw new MegaflowError('unsupported-action', 'actions are nested too deeply', depth, `at most ${MAX_NESTING} levels`);
+      throw new MegaflowError(
+        'unsupported-action',
+        'actions are nested too deeply',
+        depth,
+        `at most ${MAX_NESTING} levels`,
+      );
     }
     let lent = false;
     /** Before the packet itself is changed. */
@@ -164,7 +169,12 @@ export function compileActions(actions: readonly Action[], setter: Setter): Prog
           cut = 0;
           break;
         default:
-          throw new MegaflowError('unsupported-action', `the action ${action.type} is not executed`, action.type, 'an action that this datapath executes');
+          throw new MegaflowError(
+            'unsupported-action',
+            `the action ${action.type} is not executed`,
+            action.type,
+            'an action that this datapath executes',
+          );
       }
     });
   }

@@ -130,7 +130,8 @@ export function createExecutor(pool: PacketPool, setter: Setter, host: ExecutorH
     }
     const [source, destination, bytesOfAddress] = isIpv4 ? [l3 + 12, l3 + 16, 4] : [l3 + 8, l3 + 24, 16];
     let h = basis;
-    for (let at = 0; at < bytesOfAddress; at += 4) h = hashAdd(h, view.getInt32(source + at, true) ^ view.getInt32(destination + at, true));
+    for (let at = 0; at < bytesOfAddress; at += 4)
+      h = hashAdd(h, view.getInt32(source + at, true) ^ view.getInt32(destination + at, true));
     const protocol = isIpv4 ? bytes[l3 + 9] : bytes[l3 + 6];
     h = hashAdd(h, protocol);
     const isFragment = isIpv4 && (view.getUint16(l3 + 6) & 0x3fff) !== 0;
@@ -195,7 +196,8 @@ export function createExecutor(pool: PacketPool, setter: Setter, host: ExecutorH
           const probability = code[at + 1] >>> 0;
           const chosen = nextList();
           let chosenCount = 0;
-          for (let index = 0; index < count; index++) if (host.random() <= probability && probability !== 0) chosen[chosenCount++] = list[index];
+          for (let index = 0; index < count; index++)
+            if (host.random() <= probability && probability !== 0) chosen[chosenCount++] = list[index];
           if (chosenCount !== 0) runOnCopies(program, at + 3, at + 3 + code[at + 2], chosen, chosenCount);
           level--;
           at += 3 + code[at + 2];

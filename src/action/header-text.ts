@@ -85,7 +85,7 @@ function formatGeneve(bytes: Uint8Array, at: number): string {
   const flags = `${bytes[at + 1] & 0x80 ? 'oam,' : ''}${bytes[at + 1] & 0x40 ? 'crit,' : ''}`;
   const end = at + 8 + (bytes[at] & 0x3f) * 4;
   let options = '';
-  for (let option = at + 8; option + 4 <= end;) {
+  for (let option = at + 8; option + 4 <= end; ) {
     const length = Math.min((bytes[option + 3] & 0x1f) * 4, end - option - 4);
     const data = bytes.slice(option + 4, option + 4 + length);
     options += formatOption(

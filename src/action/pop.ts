@@ -34,7 +34,8 @@ export function createPop(pool: PacketPool): Pop {
     const end = start + length[packet];
     let l3 = start + 14;
     // Tags are no part of a terminated packet as translation makes them, but flows may be put by hand.
-    for (let type = view.getUint16(l3 - 2); (type === 0x8100 || type === 0x88a8) && end - l3 >= 4; l3 += 4) type = view.getUint16(l3 + 2);
+    for (let type = view.getUint16(l3 - 2); (type === 0x8100 || type === 0x88a8) && end - l3 >= 4; l3 += 4)
+      type = view.getUint16(l3 + 2);
     if (end - l3 < 20) return Reason.tunnelPopTruncated;
     const version = bytes[l3] >>> 4;
     const base = packet * TUNNEL_WORDS;
@@ -134,7 +135,8 @@ export function createPop(pool: PacketPool): Pop {
         const third = view.getInt32(start + 22, true);
         const source = view.getInt32(start + 26, true);
         const destination = view.getInt32(start + 30, true);
-        let sum = (first & 0xffff) + (first >>> 16) + (second & 0xffff) + (second >>> 16) + (third & 0xffff) + (third >>> 16);
+        let sum =
+          (first & 0xffff) + (first >>> 16) + (second & 0xffff) + (second >>> 16) + (third & 0xffff) + (third >>> 16);
         sum += (source & 0xffff) + (source >>> 16) + (destination & 0xffff) + (destination >>> 16);
         sum = (sum & 0xffff) + (sum >>> 16);
         const total = ((first >>> 8) & 0xff00) | (first >>> 24);

@@ -55,7 +55,9 @@ export function createPushTemplate(header: TunnelHeader): PushTemplate {
 /** The UDP source port for a hash: the hash scaled to the range, all 32 bits of it counting. */
 export function sourcePort(hash: number): number {
   // floor(hash × 28232 / 2^32) in pieces that stay below 2^31.
-  return SOURCE_PORT_FIRST + (((hash >>> 16) * SOURCE_PORT_COUNT + (((hash & 0xffff) * SOURCE_PORT_COUNT) >>> 16)) >>> 16);
+  return (
+    SOURCE_PORT_FIRST + (((hash >>> 16) * SOURCE_PORT_COUNT + (((hash & 0xffff) * SOURCE_PORT_COUNT) >>> 16)) >>> 16)
+  );
 }
 
 /**

@@ -83,7 +83,13 @@ export function createSetter(pool: PacketPool): Setter {
     while (end - at >= 6 && (view.getUint16(at) === 0x8100 || view.getUint16(at) === 0x88a8)) at += 4;
     layout.etherType = view.getUint16(at);
     layout.l3 = at + 2;
-    if (layout.etherType >= 0x0600 || end - at < 10 || view.getUint32(at + 2) !== 0xaaaa0300 || view.getUint16(at + 6) !== 0) return;
+    if (
+      layout.etherType >= 0x0600 ||
+      end - at < 10 ||
+      view.getUint32(at + 2) !== 0xaaaa0300 ||
+      view.getUint16(at + 6) !== 0
+    )
+      return;
     layout.etherType = view.getUint16(at + 8);
     layout.l3 = at + 10;
   }
@@ -131,7 +137,8 @@ export function createSetter(pool: PacketPool): Setter {
     const place = fields[name];
     for (let byte = 0; byte < place.length; byte += 2) {
       const m = word16(mask, place.at + byte);
-      if (m !== 0) put16(at + byte, (view.getUint16(at + byte) & ~m) | (word16(value, place.at + byte) & m), first, second);
+      if (m !== 0)
+        put16(at + byte, (view.getUint16(at + byte) & ~m) | (word16(value, place.at + byte) & m), first, second);
     }
   }
 
@@ -213,7 +220,8 @@ export function createSetter(pool: PacketPool): Setter {
         extras[packet] = (extras[packet] & ~ANY_TUNNEL) | (wide ? ANY_TUNNEL : Group.tunnel);
       };
     },
-    skb_priority: ({ value, mask }) => metadata(skbPriority, getField(value, 'skbPriority'), getField(mask, 'skbPriority')),
+    skb_priority: ({ value, mask }) =>
+      metadata(skbPriority, getField(value, 'skbPriority'), getField(mask, 'skbPriority')),
     skb_mark: ({ value, mask }) => metadata(skbMark, getField(value, 'skbMark'), getField(mask, 'skbMark')),
   };
 
@@ -258,7 +266,13 @@ export function createSetter(pool: PacketPool): Setter {
   return {
     createSet(attribute, setting) {
       const create = byName[attribute];
-      if (!create) throw new MegaflowError('unsupported-action', `set of ${attribute} is not executed`, attribute, Object.keys(byName).join(', '));
+      if (!create)
+        throw new MegaflowError(
+          'unsupported-action',
+          `set of ${attribute} is not executed`,
+          attribute,
+          Object.keys(byName).join(', '),
+        );
       return create(setting);
     },
 

@@ -20,8 +20,22 @@ export interface FieldSetting {
 
 /** The attribute of a flow key that a `set` writes. */
 export type SetAttribute =
-  | 'eth' | 'ipv4' | 'ipv6' | 'tcp' | 'udp' | 'sctp' | 'icmp' | 'icmpv6' | 'arp' | 'nd' | 'nd_ext' | 'mpls' | 'nsh'
-  | 'tunnel' | 'skb_priority' | 'skb_mark';
+  | 'eth'
+  | 'ipv4'
+  | 'ipv6'
+  | 'tcp'
+  | 'udp'
+  | 'sctp'
+  | 'icmp'
+  | 'icmpv6'
+  | 'arp'
+  | 'nd'
+  | 'nd_ext'
+  | 'mpls'
+  | 'nsh'
+  | 'tunnel'
+  | 'skb_priority'
+  | 'skb_mark';
 
 export type Action =
   | { readonly type: 'output'; readonly port: number }
@@ -40,8 +54,19 @@ export type Action =
   | { readonly type: 'trunc'; readonly maxLength: number }
   /** `probability` out of 2^32 - 1. */
   | { readonly type: 'sample'; readonly probability: number; readonly actions: readonly Action[] }
-  | { readonly type: 'userspace'; readonly pid: number; readonly userdata?: Uint8Array; readonly actions?: boolean; readonly tunnelOutPort?: number }
-  | { readonly type: 'check_pkt_len'; readonly size: number; readonly greater: readonly Action[]; readonly lessEqual: readonly Action[] }
+  | {
+      readonly type: 'userspace';
+      readonly pid: number;
+      readonly userdata?: Uint8Array;
+      readonly actions?: boolean;
+      readonly tunnelOutPort?: number;
+    }
+  | {
+      readonly type: 'check_pkt_len';
+      readonly size: number;
+      readonly greater: readonly Action[];
+      readonly lessEqual: readonly Action[];
+    }
   // Known to the text, refused by `Datapath` with `unsupported-action`.
   | { readonly type: 'meter'; readonly id: number }
   | { readonly type: 'lb_output'; readonly bond: number }

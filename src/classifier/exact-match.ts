@@ -164,7 +164,9 @@ export function createExactMatchCache(options: ExactMatchOptions = {}): ExactMat
 
   /** Where in its array an entry begins. */
   function wordsBefore(number: number): number {
-    return number <= entryCount ? ALIGNING_WORDS + (number - 1) * ENTRY_WORDS : (number - 1 - entryCount) * WIDE_ENTRY_WORDS;
+    return number <= entryCount
+      ? ALIGNING_WORDS + (number - 1) * ENTRY_WORDS
+      : (number - 1 - entryCount) * WIDE_ENTRY_WORDS;
   }
 
   function flowOf(number: number): number {
@@ -209,7 +211,12 @@ export function createExactMatchCache(options: ExactMatchOptions = {}): ExactMat
 
 function checkEntries(entries: number): number {
   if (Number.isInteger(entries) && entries >= 64 && entries <= 65536 && (entries & (entries - 1)) === 0) return entries;
-  throw new MegaflowError('bad-option', `option entries cannot be ${entries}`, entries, 'a power of two from 64 to 65536');
+  throw new MegaflowError(
+    'bad-option',
+    `option entries cannot be ${entries}`,
+    entries,
+    'a power of two from 64 to 65536',
+  );
 }
 
 /** What a draw of 32 bits must be below. */

@@ -56,7 +56,8 @@ export function createFlowStore(): FlowStore {
     add,
     remove,
     clear,
-    has: (flow) => Number.isInteger(flow) && flow >= 0 && flow < used && store.rows[flow * ROW_WORDS + GROUPS_WORD] >= 0,
+    has: (flow) =>
+      Number.isInteger(flow) && flow >= 0 && flow < used && store.rows[flow * ROW_WORDS + GROUPS_WORD] >= 0,
     subtableOf: (flow) => store.rows[flow * ROW_WORDS + GROUPS_WORD],
     read,
   };

@@ -50,7 +50,8 @@ export function createOrderedClassifier(rows: KeyRows): Classifier {
 
   function flowOf(flow: number): Flow {
     const found = flows[flow];
-    if (!found) throw new MegaflowError('not-found', `there is no flow ${flow}`, flow, 'the number of an installed flow');
+    if (!found)
+      throw new MegaflowError('not-found', `there is no flow ${flow}`, flow, 'the number of an installed flow');
     return found;
   }
 

@@ -295,12 +295,14 @@ export function createStagedClassifier<Rule extends StagedRule>(
   ): Subtable<Rule> {
     const uses = fieldTries.map((trie): TrieUse => ({ trie, length: prefixLength(mask, trie.firstWord, trie.words) }));
     const tries = uses.filter(({ length }) => length > 0);
-    const steps = parts.map(({ stage, words, bits }, number): Step => ({
-      words,
-      bits,
-      index: number < parts.length - 1 ? new Map() : null,
-      tries: tries.filter(({ trie }) => trie.stage === stage),
-    }));
+    const steps = parts.map(
+      ({ stage, words, bits }, number): Step => ({
+        words,
+        bits,
+        index: number < parts.length - 1 ? new Map() : null,
+        tries: tries.filter(({ trie }) => trie.stage === stage),
+      }),
+    );
     const portsMask = swap32(mask[PORTS_WORD]) | 0;
     const portsLength = portsMask === 0 ? 0 : 1 + Math.clz32(portsMask & -portsMask);
     return {

@@ -148,7 +148,11 @@ export function findFlow(subtable: Subtable, store: FlowStore, key: Int32Array, 
 
 /** Whether a key is that of a flow under the subtable's mask. */
 export function matchesFlow(
-  subtable: Subtable, store: FlowStore, key: Int32Array, offset: number, flow: number,
+  subtable: Subtable,
+  store: FlowStore,
+  key: Int32Array,
+  offset: number,
+  flow: number,
 ): boolean {
   const { words, bits } = subtable;
   const { rows, wide } = store;

@@ -142,7 +142,8 @@ export function createTupleSpace(): TupleSpace {
   }
 
   function subtableOf(flow: number): Subtable {
-    if (!store.has(flow)) throw new MegaflowError('not-found', `there is no flow ${flow}`, flow, 'the number of a flow');
+    if (!store.has(flow))
+      throw new MegaflowError('not-found', `there is no flow ${flow}`, flow, 'the number of a flow');
     return subtables[store.subtableOf(flow)];
   }
 

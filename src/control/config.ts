@@ -42,5 +42,6 @@ export function createSwitch(config: SwitchConfig, options: SwitchFromConfigOpti
 }
 
 function checkList(key: string, value: unknown): void {
-  if (!Array.isArray(value)) throw new MegaflowError('bad-config', `${key} is missing`, value, `a list under the key "${key}"`);
+  if (!Array.isArray(value))
+    throw new MegaflowError('bad-config', `${key} is missing`, value, `a list under the key "${key}"`);
 }

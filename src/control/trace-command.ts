@@ -6,7 +6,15 @@ import { getField, type FlowWords } from '../flow/fields.js';
 import type { VSwitch } from '../switch/vswitch.js';
 import { MegaflowError } from '../util/errors.js';
 import { DATAPATH_TYPE, fail, type Commands } from './command.js';
-import { extractFrame, formatTrace, originOf, parseDatapathFlow, parseOpenFlowFlow, runTrace, type TraceInput } from './trace.js';
+import {
+  extractFrame,
+  formatTrace,
+  originOf,
+  parseDatapathFlow,
+  parseOpenFlowFlow,
+  runTrace,
+  type TraceInput,
+} from './trace.js';
 
 /** Least bytes of a packet. */
 const ETHERNET_BYTES = 14;
@@ -59,10 +67,15 @@ function takeArguments(words: readonly string[]): Arguments {
       frame = bytes;
       plain.pop();
     } else if (plain.length > 2) {
-      fail(bytes ? 'Packet data too short for Ethernet' : 'Trailing garbage in packet data', last, 'a frame in hexadecimal');
+      fail(
+        bytes ? 'Packet data too short for Ethernet' : 'Trailing garbage in packet data',
+        last,
+        'a frame in hexadecimal',
+      );
     }
   }
-  if (plain.length !== 1 && plain.length !== 2) fail('Syntax error', words, '[DP] FLOW [PACKET] or BRIDGE FLOW [PACKET]');
+  if (plain.length !== 1 && plain.length !== 2)
+    fail('Syntax error', words, '[DP] FLOW [PACKET] or BRIDGE FLOW [PACKET]');
   return { words: plain, frame, isGenerated, names };
 }
 
@@ -80,19 +93,22 @@ function readInput(vswitch: VSwitch, words: readonly string[]): Omit<TraceInput,
   const text = words[words.length - 1];
   const flow = tryDatapathFlow(vswitch, text);
   if (!(flow instanceof MegaflowError)) {
-    if (words.length === 2 && words[0].replace(/^ovs-/, '') !== DATAPATH_TYPE) fail('Cannot find the datapath', words[0], DATAPATH_TYPE);
+    if (words.length === 2 && words[0].replace(/^ovs-/, '') !== DATAPATH_TYPE)
+      fail('Cannot find the datapath', words[0], DATAPATH_TYPE);
     return { origin: originOf(vswitch, flow), flow };
   }
   // A text that is of the datapath's language, but makes no flow.
   if (!flow.message.startsWith('syntax error')) return fail(flow.message, text, 'a flow');
-  if (words.length !== 2) return fail(`${flow.message} (or the bridge name was omitted)`, text, 'a flow in the syntax of dpctl/dump-flows');
+  if (words.length !== 2)
+    return fail(`${flow.message} (or the bridge name was omitted)`, text, 'a flow in the syntax of dpctl/dump-flows');
   const bridge = vswitch.bridges().find(({ name }) => name === words[0]);
   if (!bridge) return fail(`${words[0]}: unknown bridge`, words[0], 'the name of a bridge');
   try {
     const parsed = parseOpenFlowFlow(bridge, text);
     return { origin: { bridge, ofPort: getField(parsed, 'ofInPort') }, flow: parsed };
   } catch (error) {
-    if (error instanceof MegaflowError) return fail(`Bad openflow flow syntax: ${error.message}`, text, String(error.allowed));
+    if (error instanceof MegaflowError)
+      return fail(`Bad openflow flow syntax: ${error.message}`, text, String(error.allowed));
     throw error;
   }
 }
@@ -101,7 +117,9 @@ function traceCommand(vswitch: VSwitch, words: readonly string[]): string {
   const { words: plain, frame, isGenerated, names } = takeArguments(words);
   const { origin, flow } = readInput(vswitch, plain);
   const packet = frame ? extractFrame(vswitch, flow, frame) : flow;
-  return formatTrace(runTrace(vswitch, { origin, flow: packet, hasPacket: frame !== undefined || isGenerated }, { names }));
+  return formatTrace(
+    runTrace(vswitch, { origin, flow: packet, hasPacket: frame !== undefined || isGenerated }, { names }),
+  );
 }
 
 export const traceCommands: Commands = {

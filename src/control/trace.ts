@@ -80,7 +80,13 @@ export function trace(vswitch: VSwitch, request: TraceRequest): Trace {
     origin = originOf(vswitch, flow);
   } else {
     const bridge = bridgeName === undefined ? port?.bridge : vswitch.bridge(bridgeName);
-    if (!bridge) throw new MegaflowError('bad-argument', 'a trace wants a bridge, a port or a flow', request, 'bridge, inPort or flow');
+    if (!bridge)
+      throw new MegaflowError(
+        'bad-argument',
+        'a trace wants a bridge, a port or a flow',
+        request,
+        'bridge, inPort or flow',
+      );
     flow = parseOpenFlowFlow(bridge, text ?? '');
     if (port) setField(flow, 'ofInPort', port.ofPort);
     origin = { bridge, ofPort: getField(flow, 'ofInPort') };
@@ -94,7 +100,11 @@ function portOf(vswitch: VSwitch, name: string): SwitchPort {
 }
 
 /** Traces a flow. */
-export function runTrace(vswitch: VSwitch, { origin, flow, hasPacket }: TraceInput, { names = false }: TraceFormat = {}): Trace {
+export function runTrace(
+  vswitch: VSwitch,
+  { origin, flow, hasPacket }: TraceInput,
+  { names = false }: TraceFormat = {},
+): Trace {
   setField(flow, 'ofInPort', origin.ofPort);
   sealKey(flow);
   const ports: PortNames = names ? { portName: (number) => origin.bridge.byOfPort.get(number)?.name } : {};
@@ -138,13 +148,15 @@ export function parseOpenFlowFlow(bridge: Bridge, text: string): FlowWords {
   const ports: PortNames = { portNumber: (name) => findPort(bridge, name)?.ofPort };
   const flow = parseExactFlow(text, ports);
   if (getField(flow, 'ofInPort') === 0) setField(flow, 'ofInPort', OpenFlowPort.none);
-  if ((getField(flow, 'vlanTci') & VLAN_PRESENT) !== 0 && getField(flow, 'vlanTpid') === 0) setField(flow, 'vlanTpid', 0x8100);
+  if ((getField(flow, 'vlanTci') & VLAN_PRESENT) !== 0 && getField(flow, 'vlanTpid') === 0)
+    setField(flow, 'vlanTpid', 0x8100);
   return flow;
 }
 
 /** A flow in the datapath's syntax; what is masked in it counts as it stands. Throws `bad-flow-text`. */
 export function parseDatapathFlow(vswitch: VSwitch, text: string): FlowWords {
-  const portNumber = (name: string): number | undefined => vswitch.datapath.ports().find((port) => port.name === name)?.number;
+  const portNumber = (name: string): number | undefined =>
+    vswitch.datapath.ports().find((port) => port.name === name)?.number;
   const flow = new Int32Array(FLOW_WORDS);
   flow.set(parseFlow(text, { portNumber }).key);
   return flow;
@@ -155,7 +167,12 @@ export function originOf(vswitch: VSwitch, flow: FlowWords): Origin {
   const origin = vswitch.originOf(flow);
   if (origin) return origin;
   const recirculation = getField(flow, 'recircId');
-  if (recirculation !== 0) return fail(`no recirculation data for recirc_id 0x${recirculation.toString(16)}`, recirculation, 'the number in a recirc()');
+  if (recirculation !== 0)
+    return fail(
+      `no recirculation data for recirc_id 0x${recirculation.toString(16)}`,
+      recirculation,
+      'the number in a recirc()',
+    );
   if (tunnelAddress(flow, 'destination').some((byte) => byte !== 0)) {
     return fail('no OpenFlow tunnel port for this packet', flow, 'a tunnel that some port takes');
   }
@@ -185,9 +202,17 @@ export function extractFrame(vswitch: VSwitch, metadata: FlowWords, frame: Uint8
 export function formatTrace(trace: Trace): string {
   const lines = [`Flow: ${trace.flow}`];
   formatSteps(trace.steps, 0, lines);
-  lines.push('', `Final flow: ${trace.finalFlow ?? 'unchanged'}`, `Megaflow: ${trace.megaflow}`, `Datapath actions: ${trace.actions}`);
+  lines.push(
+    '',
+    `Final flow: ${trace.finalFlow ?? 'unchanged'}`,
+    `Megaflow: ${trace.megaflow}`,
+    `Datapath actions: ${trace.actions}`,
+  );
   if (trace.translation.isSlow) {
-    lines.push('This flow is handled by the userspace slow path because it:', '  - Uses action(s) not supported by datapath.');
+    lines.push(
+      'This flow is handled by the userspace slow path because it:',
+      '  - Uses action(s) not supported by datapath.',
+    );
   }
   if (trace.error !== undefined) lines.push(`Translation failed (${trace.error}), packet is dropped.`);
   return `${lines.join('\n')}\n`;

@@ -146,16 +146,27 @@ export class Datapath {
    * Adds a port and answers its number: the one asked for, or the lowest that is free from 1 on. Without `port` it is a native
    * tunnel port. Throws `already-exists` for a number or name that is taken.
    */
-  addPort(port: Port | undefined, options: { name?: string; number?: number; type?: string; options?: Record<string, string> } = {}): number {
+  addPort(
+    port: Port | undefined,
+    options: { name?: string; number?: number; type?: string; options?: Record<string, string> } = {},
+  ): number {
     this.#assertOpen();
     const name = options.name ?? port?.name;
-    if (name === undefined) throw new MegaflowError('bad-argument', 'a port needs a name', name, 'a name, or a port that has one');
-    if (this.findPort(name)) throw new MegaflowError('already-exists', `there is a port ${name} already`, name, 'a name that is free');
+    if (name === undefined)
+      throw new MegaflowError('bad-argument', 'a port needs a name', name, 'a name, or a port that has one');
+    if (this.findPort(name))
+      throw new MegaflowError('already-exists', `there is a port ${name} already`, name, 'a name that is free');
     let number = options.number;
     if (number === undefined) for (number = 1; this.#ports[number]; number++);
     else if (!Number.isInteger(number) || number < 1 || number > 65534) {
-      throw new MegaflowError('out-of-range', `a port number cannot be ${number}`, number, 'a whole number from 1 to 65534');
-    } else if (this.#ports[number]) throw new MegaflowError('already-exists', `port number ${number} is taken`, number, 'a number that is free');
+      throw new MegaflowError(
+        'out-of-range',
+        `a port number cannot be ${number}`,
+        number,
+        'a whole number from 1 to 65534',
+      );
+    } else if (this.#ports[number])
+      throw new MegaflowError('already-exists', `port number ${number} is taken`, number, 'a number that is free');
     const added = createDatapathPort(number, name, options.type ?? 'system', options.options ?? {}, port);
     this.#ports[number] = added;
     port?.attach({ pool: this.pool, wake: () => this.#wake(added) });
@@ -271,7 +282,12 @@ export class Datapath {
   /** The key of a frame as it would be extracted on port `inPort`; undefined when there is no slot for it. Allocates. */
   keyOf(frame: Uint8Array, inPort = 0): FlowWords | undefined {
     if (frame.length < LEAST_FRAME) {
-      throw new MegaflowError('bad-argument', `a frame cannot have ${frame.length} bytes`, frame.length, `at least ${LEAST_FRAME} bytes`);
+      throw new MegaflowError(
+        'bad-argument',
+        `a frame cannot have ${frame.length} bytes`,
+        frame.length,
+        `at least ${LEAST_FRAME} bytes`,
+      );
     }
     const packet = this.pool.allocateCopy(frame);
     if (packet < 0) return undefined;
@@ -286,7 +302,12 @@ export class Datapath {
   /** Installs a flow and answers its number. Throws `already-exists`, `flow-limit`, `unsupported-action`. */
   putFlow(key: FlowWords, mask: FlowWords, actions: readonly Action[]): number {
     if (this.#flows.size >= this.flowLimit) {
-      throw new MegaflowError('flow-limit', `there are ${this.flowLimit} flows already`, this.flowLimit, 'fewer flows than the limit');
+      throw new MegaflowError(
+        'flow-limit',
+        `there are ${this.flowLimit} flows already`,
+        this.flowLimit,
+        'fewer flows than the limit',
+      );
     }
     return this.#flows.insert(key, mask, actions);
   }
@@ -576,7 +597,12 @@ function createEngine(
 
   function assertIdle(): void {
     if (heldCount === 0) return;
-    throw new MegaflowError('busy', 'the datapath is in the midst of a burst', undefined, 'a call that the datapath itself did not lead to');
+    throw new MegaflowError(
+      'busy',
+      'the datapath is in the midst of a burst',
+      undefined,
+      'a call that the datapath itself did not lead to',
+    );
   }
 
   const single = new Int32Array(1);
@@ -679,7 +705,8 @@ function createEngine(
       }
       groups[group][groupCounts[group]++] = list[index];
     }
-    for (let group = 0; group < groupCount; group++) executor.execute(groupPrograms[group], groups[group], groupCounts[group]);
+    for (let group = 0; group < groupCount; group++)
+      executor.execute(groupPrograms[group], groups[group], groupCounts[group]);
   }
 
   function takeMisses(list: Int32Array, missed: number): void {
@@ -730,7 +757,9 @@ function createEngine(
       // The execution just before may have gone through the datapath again and installed what serves this packet.
       if (lookupFlow(key) >= 0) return;
       const { mask, install } = decision;
-      const flow = install ? table.insert(key, mask, install, tunnelPorts) : table.insertWith(key, mask, actions, tunnelPorts);
+      const flow = install
+        ? table.insert(key, mask, install, tunnelPorts)
+        : table.insertWith(key, mask, actions, tunnelPorts);
       decision.installed?.(flow);
     } finally {
       table.release(actions);

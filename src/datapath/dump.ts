@@ -18,7 +18,10 @@ export function formatFlowInfo(info: FlowInfo, nowMs: number, options: DumpOptio
 }
 
 /** What a flow has counted: `packets:2, bytes:196, used:0.100s, flags:S`. */
-export function formatStatistics(info: Pick<FlowInfo, 'packets' | 'bytes' | 'usedMs' | 'tcpFlags'>, nowMs: number): string {
+export function formatStatistics(
+  info: Pick<FlowInfo, 'packets' | 'bytes' | 'usedMs' | 'tcpFlags'>,
+  nowMs: number,
+): string {
   const used = info.usedMs === undefined ? 'never' : `${((nowMs - info.usedMs) / 1000).toFixed(3)}s`;
   const flags = info.tcpFlags === 0 ? '' : `, flags:${formatTcpFlags(info.tcpFlags)}`;
   return `packets:${info.packets}, bytes:${info.bytes}, used:${used}${flags}`;

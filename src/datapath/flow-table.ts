@@ -45,10 +45,16 @@ export class FlowTable {
   readonly #listsByIdentity = new Map<string, ActionList>();
   readonly #freeIds: number[] = [];
 
-  constructor(rows: KeyRows, setter: Setter, options: { exactMatchEntries?: number; lookupOrder?: 'any' | 'open-vswitch' }) {
+  constructor(
+    rows: KeyRows,
+    setter: Setter,
+    options: { exactMatchEntries?: number; lookupOrder?: 'any' | 'open-vswitch' },
+  ) {
     this.#setter = setter;
     this.classifier =
-      options.lookupOrder === 'open-vswitch' ? createOrderedClassifier(rows) : createClassifier(rows, { exactMatchEntries: options.exactMatchEntries });
+      options.lookupOrder === 'open-vswitch'
+        ? createOrderedClassifier(rows)
+        : createClassifier(rows, { exactMatchEntries: options.exactMatchEntries });
   }
 
   get size(): number {
@@ -133,7 +139,8 @@ export class FlowTable {
 
   actionsOf(flow: number): ActionList {
     const list = this.has(flow) ? this.#lists[this.actionIds[flow]] : undefined;
-    if (!list) throw new MegaflowError('not-found', `there is no flow ${flow}`, flow, 'the number of an installed flow');
+    if (!list)
+      throw new MegaflowError('not-found', `there is no flow ${flow}`, flow, 'the number of an installed flow');
     return list;
   }
 

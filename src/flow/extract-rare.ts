@@ -118,7 +118,8 @@ export function createRareExtractor(pool: PacketPool, vlanLimit: number): RareEx
     keys[row + 38] = 0;
     soundTransport = false;
     const groups = Group.ipv6 | ipv6Payload(keys, row, l3, l3 + 40 + payload);
-    if (hash[packet] === 0) hash[packet] = hashIpv6(keys, row, soundTransport ? bytes[l3 + 6] : (keys[row + 6] >>> 8) & 0xff);
+    if (hash[packet] === 0)
+      hash[packet] = hashIpv6(keys, row, soundTransport ? bytes[l3 + 6] : (keys[row + 6] >>> 8) & 0xff);
     return groups;
   }
 
@@ -168,7 +169,8 @@ export function createRareExtractor(pool: PacketPool, vlanLimit: number): RareEx
     } else if ((protocol === 17 && room >= 8) || (protocol === 132 && room >= 12)) {
       keys[row + 7] = view.getInt32(l4, true);
       soundTransport = protocol === 17;
-    } else if ((protocol === 1 || protocol === 2) && room >= 8) keys[row + 7] = (bytes[l4] << 8) | (bytes[l4 + 1] << 24);
+    } else if ((protocol === 1 || protocol === 2) && room >= 8)
+      keys[row + 7] = (bytes[l4] << 8) | (bytes[l4 + 1] << 24);
     else if (protocol === 58) return icmpv6(keys, row, l4, end);
     return 0;
   }
@@ -233,7 +235,8 @@ export function createRareExtractor(pool: PacketPool, vlanLimit: number): RareEx
     keys.fill(0, row + 49, row + 58);
     keys[row + 52] = ((control >>> 12) & 3) | (((control >>> 6) & 0x3f) << 8) | (mdtype << 16) | (bytes[at + 3] << 24);
     keys[row + 53] = view.getInt32(at + 4, true);
-    if (mdtype === 1) for (let word = 0; word < 4; word++) keys[row + 54 + word] = view.getInt32(at + 8 + 4 * word, true);
+    if (mdtype === 1)
+      for (let word = 0; word < 4; word++) keys[row + 54 + word] = view.getInt32(at + 8 + 4 * word, true);
     return Group.labels;
   }
 

@@ -32,7 +32,12 @@ export interface Extractor {
 }
 
 /** Extraction from a pool into rows. Create it once a pool: V8 folds the arrays into the code as constants. */
-export function createExtractor(pool: PacketPool, rows: KeyRows, known: KnownKeys, options: ExtractOptions = {}): Extractor {
+export function createExtractor(
+  pool: PacketPool,
+  rows: KeyRows,
+  known: KnownKeys,
+  options: ExtractOptions = {},
+): Extractor {
   const { view, offset, length, inPort, recircId, hash, extras, tunnel, packetType, addressMask } = pool;
   const { keys, hashes, flows, tcpFlags, tupleHashes } = rows;
   const { entries, tupleHashes: knownTupleHashes, mask: entryMask, hits } = known;

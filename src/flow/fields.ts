@@ -214,7 +214,8 @@ export function getField(words: FlowWords, name: FieldName): number {
   const { at, length, order } = fields[name];
   if (order === 'number') return words[at >> 2] >>> 0;
   let value = 0;
-  for (let byte = at; byte < at + length; byte++) value = value * 256 + ((words[byte >> 2] >>> ((byte & 3) << 3)) & 0xff);
+  for (let byte = at; byte < at + length; byte++)
+    value = value * 256 + ((words[byte >> 2] >>> ((byte & 3) << 3)) & 0xff);
   return value;
 }
 
@@ -254,7 +255,8 @@ export function setBytes(words: FlowWords, name: FieldName, bytes: Uint8Array, o
 /** Whether any bit of a field is set. */
 export function anyBit(words: FlowWords, name: FieldName): boolean {
   const { at, length } = fields[name];
-  for (let byte = at; byte < at + length; byte++) if (((words[byte >> 2] >>> ((byte & 3) << 3)) & 0xff) !== 0) return true;
+  for (let byte = at; byte < at + length; byte++)
+    if (((words[byte >> 2] >>> ((byte & 3) << 3)) & 0xff) !== 0) return true;
   return false;
 }
 
@@ -264,14 +266,15 @@ export function isExact(mask: FlowWords, name: FieldName): boolean {
   if (length > 6) return getBytes(mask, name).every((byte) => byte === 0xff);
   const all = 2 ** bits - 1;
   const value = getField(mask, name);
-  return bits > 32 ? value === all : ((value & all) >>> 0) === all;
+  return bits > 32 ? value === all : (value & all) >>> 0 === all;
 }
 
 /** Sets all significant bits of a field in a mask: the field has been looked at. */
 export function setExact(mask: FlowWords, name: FieldName): void {
   const { at, bits, length, order } = fields[name];
   if (order === 'number') mask[at >> 2] |= bits === 32 ? -1 : 2 ** bits - 1;
-  else if (bits === length * 8) for (let byte = at; byte < at + length; byte++) mask[byte >> 2] |= 0xff << ((byte & 3) << 3);
+  else if (bits === length * 8)
+    for (let byte = at; byte < at + length; byte++) mask[byte >> 2] |= 0xff << ((byte & 3) << 3);
   else setField(mask, name, getField(mask, name) | (2 ** bits - 1));
 }
 

@@ -193,7 +193,7 @@ export function createIpHost(options: IpHostOptions): IpHost {
   const drain = (): void => {
     draining = undefined;
     const burst = new Int32Array(BURST);
-    for (let count = BURST; count === BURST && far !== undefined;) {
+    for (let count = BURST; count === BURST && far !== undefined; ) {
       count = far.receive(burst, BURST);
       take(pool, burst, count);
       pool.releaseBurst(burst, count);

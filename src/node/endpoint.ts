@@ -57,7 +57,9 @@ export async function resolveEndpoint(endpoint: InternetEndpoint, family: 4 | 6 
     const found = await lookup(host);
     return { host: found.address, port, family: found.family as 4 | 6 };
   } catch (error) {
-    throw ioError(error, `cannot find the address of ${host}`, host, { ENOTFOUND: 'a name that exists, or an address' });
+    throw ioError(error, `cannot find the address of ${host}`, host, {
+      ENOTFOUND: 'a name that exists, or an address',
+    });
   }
 }
 

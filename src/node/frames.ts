@@ -70,7 +70,12 @@ export function openFrames(port: Port | NodePort): FrameStream {
       if (!isOpen) throw new MegaflowError('closed', `nobody is at ${port.name} any more`, port.name, 'an open stream');
       const handle = pool.allocateCopy(frame);
       if (handle < 0) {
-        throw new MegaflowError('out-of-range', `a frame cannot have ${frame.length} bytes`, frame.length, `${longest}`);
+        throw new MegaflowError(
+          'out-of-range',
+          `a frame cannot have ${frame.length} bytes`,
+          frame.length,
+          `${longest}`,
+        );
       }
       try {
         if (tunnel !== undefined) writeTunnel(pool, handle, tunnel);

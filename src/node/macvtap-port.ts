@@ -220,9 +220,15 @@ function openDescriptor({ path, descriptor }: MacvtapPortOptions): number {
   try {
     flags = /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${descriptor}`, 'latin1'))?.[1];
   } catch (error) {
-    throw new MegaflowError('bad-option', `${descriptor} is no open descriptor`, descriptor, 'a descriptor that was inherited', {
-      cause: error,
-    });
+    throw new MegaflowError(
+      'bad-option',
+      `${descriptor} is no open descriptor`,
+      descriptor,
+      'a descriptor that was inherited',
+      {
+        cause: error,
+      },
+    );
   }
   if ((parseInt(flags ?? '0', 8) & constants.O_NONBLOCK) === 0) {
     throw new MegaflowError(

@@ -48,9 +48,15 @@ export async function openPcapPort(options: PcapPortOptions): Promise<PcapPort> 
   const { name, signal, pace = 1, clock = systemClock } = options;
   signal?.throwIfAborted();
   const mtu = checkMtu(options.mtu ?? 1500);
-  if (!(pace > 0)) throw new MegaflowError('bad-option', `pace cannot be ${pace}`, pace, 'a number above 0, or Infinity');
+  if (!(pace > 0))
+    throw new MegaflowError('bad-option', `pace cannot be ${pace}`, pace, 'a number above 0, or Infinity');
   if (options.read === undefined && options.write === undefined) {
-    throw new MegaflowError('bad-option', `${name}: neither read nor write`, undefined, 'a file to read, to write, or both');
+    throw new MegaflowError(
+      'bad-option',
+      `${name}: neither read nor write`,
+      undefined,
+      'a file to read, to write, or both',
+    );
   }
   const counters = new PortCounters();
   const replay = options.read === undefined ? undefined : await openReplay(options.read);
@@ -209,7 +215,7 @@ async function openReplay(path: string): Promise<Replay> {
 
   const read = async (): Promise<void> => {
     try {
-      for (frames = [], at = 0; frames.length === 0 && !isEnded;) {
+      for (frames = [], at = 0; frames.length === 0 && !isEnded; ) {
         const { bytesRead } = await handle.read(chunk, 0, CHUNK);
         if (bytesRead === 0) {
           reader.end();

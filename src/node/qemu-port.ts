@@ -138,7 +138,8 @@ export async function openQemuPort(options: QemuPortOptions): Promise<QemuPort> 
       throw signal?.reason;
     }
     const bound = server.address();
-    if (bound !== null && typeof bound === 'object') address = formatEndpoint({ host: bound.address, port: bound.port });
+    if (bound !== null && typeof bound === 'object')
+      address = formatEndpoint({ host: bound.address, port: bound.port });
   }
 
   return {

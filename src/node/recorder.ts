@@ -88,7 +88,8 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
         let length = 0;
         for (const chunk of chunks) length += chunk.length;
         // The system takes at most 1024 pieces at once.
-        for (let at = 0; at < chunks.length; at += 1024) await (handle as FileHandle).writev(chunks.slice(at, at + 1024));
+        for (let at = 0; at < chunks.length; at += 1024)
+          await (handle as FileHandle).writev(chunks.slice(at, at + 1024));
         waitingBytes -= length;
       }
     }

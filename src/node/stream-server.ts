@@ -28,9 +28,15 @@ export async function listen(
     // Node says EACCES of a directory that does not exist, too.
     if ('path' in endpoint && !existsSync(dirname(endpoint.path))) {
       const directory = dirname(endpoint.path);
-      throw new MegaflowError('not-found', `cannot listen on ${where}: no directory ${directory}`, where, 'a directory that exists', {
-        cause: error,
-      });
+      throw new MegaflowError(
+        'not-found',
+        `cannot listen on ${where}: no directory ${directory}`,
+        where,
+        'a directory that exists',
+        {
+          cause: error,
+        },
+      );
     }
     throw ioError(error, `cannot listen on ${where}`, where, {
       EADDRINUSE: 'a place where nobody listens, and no file: see who does with `ss -lp`',

@@ -95,14 +95,16 @@ export function checkSwitchFile(value: unknown): SwitchFile {
   const file = value as SwitchFile;
   const ports = new Set<string>();
   file.bridges.forEach((bridge, at) => {
-    if (ports.has(bridge.name)) refuse(`bridges[${at}].name`, `there is another ${bridge.name}`, bridge.name, 'a name of its own');
+    if (ports.has(bridge.name))
+      refuse(`bridges[${at}].name`, `there is another ${bridge.name}`, bridge.name, 'a name of its own');
     ports.add(bridge.name);
     attempt(`bridges[${at}].mac`, () => parseMac(bridge.mac));
     bridge.ports?.forEach(({ name, interface: options }, index) => {
       const key = `bridges[${at}].ports[${index}]`;
       if (ports.has(name)) refuse(`${key}.name`, `there is another ${name}`, name, 'a name of its own');
       ports.add(name);
-      if (options?.type === 'vxlan') attempt(`${key}.interface.options`, () => parseTunnelOptions(name, options.options ?? {}));
+      if (options?.type === 'vxlan')
+        attempt(`${key}.interface.options`, () => parseTunnelOptions(name, options.options ?? {}));
     });
   });
   const bridges = new Set(file.bridges.map(({ name }) => name));
@@ -110,11 +112,14 @@ export function checkSwitchFile(value: unknown): SwitchFile {
   for (const [name, nic] of Object.entries(file.nics ?? {})) {
     const key = `nics.${name}`;
     if (!ports.has(name)) refuse(key, `there is no port or bridge ${name}`, name, known);
-    if (nic.type === 'host' && !bridges.has(name)) refuse(key, 'a host stands behind a bridge', name, [...bridges].join(', '));
+    if (nic.type === 'host' && !bridges.has(name))
+      refuse(key, 'a host stands behind a bridge', name, [...bridges].join(', '));
     const one = nic.type === 'qemu' ? ['listen', 'connect'] : nic.type === 'macvtap' ? ['path', 'descriptor'] : [];
     const given = one.filter((option) => option in nic);
-    if (one.length > 0 && given.length !== 1) refuse(key, `${given.length === 0 ? 'neither' : 'both'} of ${one.join(', ')}`, nic, 'one of them');
-    if (nic.type === 'pcap' && nic.read === undefined && nic.write === undefined) refuse(key, 'neither of read, write', nic, 'one or both');
+    if (one.length > 0 && given.length !== 1)
+      refuse(key, `${given.length === 0 ? 'neither' : 'both'} of ${one.join(', ')}`, nic, 'one of them');
+    if (nic.type === 'pcap' && nic.read === undefined && nic.write === undefined)
+      refuse(key, 'neither of read, write', nic, 'one or both');
   }
   const device = (key: string, dev: string): void => {
     if (!ports.has(dev)) refuse(`${key}.dev`, `there is no port ${dev}`, dev, known);
@@ -129,7 +134,8 @@ export function checkSwitchFile(value: unknown): SwitchFile {
     if (gateway !== undefined) attempt(`routes[${at}].gateway`, () => parseIp(gateway));
   });
   file.neighbors?.forEach(({ bridge, ip, mac }, at) => {
-    if (!bridges.has(bridge)) refuse(`neighbors[${at}].bridge`, `there is no bridge ${bridge}`, bridge, [...bridges].join(', '));
+    if (!bridges.has(bridge))
+      refuse(`neighbors[${at}].bridge`, `there is no bridge ${bridge}`, bridge, [...bridges].join(', '));
     attempt(`neighbors[${at}].ip`, () => parseIp(ip));
     attempt(`neighbors[${at}].mac`, () => parseMac(mac));
   });
@@ -275,7 +281,9 @@ function localAddresses(tunnels: readonly Tunnel[]): string[] {
 function describe(vswitch: VSwitch, ports: ReadonlyMap<string, Port>): string {
   const { hit, missed, lost, flows, drops } = vswitch.datapath.statistics();
   const dropped = (counts: Record<string, number>): string =>
-    Object.entries(counts).map(([reason, count]) => `${reason} ${count}`).join(', ') || 'none';
+    Object.entries(counts)
+      .map(([reason, count]) => `${reason} ${count}`)
+      .join(', ') || 'none';
   const lines = [`lookups: hit ${hit}, missed ${missed}, lost ${lost}; flows: ${flows}; drops: ${dropped(drops)}`];
   for (const [name, { counters }] of ports) {
     const { rxPackets, rxBytes, txPackets, txBytes, rxDrops, txDrops } = counters;

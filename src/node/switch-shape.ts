@@ -52,7 +52,9 @@ const mirror: Shape = {
   },
 };
 
-const nic = (keys: Readonly<Record<string, Shape>>): Shape => ({ object: { type: 'string', 'mtu?': 'number', ...keys } });
+const nic = (keys: Readonly<Record<string, Shape>>): Shape => ({
+  object: { type: 'string', 'mtu?': 'number', ...keys },
+});
 
 export const switchShape = {
   object: {

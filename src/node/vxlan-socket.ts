@@ -90,7 +90,12 @@ export async function openVxlanSocket(options: VxlanSocketOptions): Promise<Vxla
   const sourceCount = checkOption('sourcePorts', options.sourcePorts ?? 4, 1, 64);
   const addresses = options.addresses.map((address) => formatIp(parseIp(address)));
   if (addresses.length === 0) {
-    throw new MegaflowError('bad-option', `${name}: no local addresses`, addresses, 'at least one address of this machine');
+    throw new MegaflowError(
+      'bad-option',
+      `${name}: no local addresses`,
+      addresses,
+      'at least one address of this machine',
+    );
   }
   let accepted = acceptedFrom(options.remotes);
 
@@ -126,7 +131,11 @@ export async function openVxlanSocket(options: VxlanSocketOptions): Promise<Vxla
       const socket = await open(host, 0);
       socket.on('message', () => counters.rxDrops[Reason.noListener]++);
       socket.setTTL(DEFAULT_TTL);
-      sources.push({ socket, sender: new DatagramSender(socket, options.sendBytes ?? 1 << 20, onSent), ttl: DEFAULT_TTL });
+      sources.push({
+        socket,
+        sender: new DatagramSender(socket, options.sendBytes ?? 1 << 20, onSent),
+        ttl: DEFAULT_TTL,
+      });
     }
     return sources;
   };
@@ -148,8 +157,7 @@ export async function openVxlanSocket(options: VxlanSocketOptions): Promise<Vxla
     const localPort = socket.address().port;
     socket.on('message', (datagram, { address, port }) => {
       if (!lifecycle.isOpen) return;
-      const refused =
-        accepted !== undefined && !accepted.has(address) ? Reason.unknownRemote : checkHeader(datagram);
+      const refused = accepted !== undefined && !accepted.has(address) ? Reason.unknownRemote : checkHeader(datagram);
       if (refused !== Reason.sound) {
         counters.rxDrops[refused]++;
         return;
@@ -207,7 +215,9 @@ export async function openVxlanSocket(options: VxlanSocketOptions): Promise<Vxla
     const isIpv4 = words[first + TunnelWord.ipv4Destination] !== 0;
     const remote = isIpv4
       ? addressText(words, first + TunnelWord.ipv4Destination, 4)
-      : isWide ? addressText(words, first + TunnelWord.ipv6Destination, 16) : undefined;
+      : isWide
+        ? addressText(words, first + TunnelWord.ipv6Destination, 16)
+        : undefined;
     if (remote === undefined) return Reason.noTunnelMetadata;
     const source = isIpv4
       ? addressText(words, first + TunnelWord.ipv4Source, 4)

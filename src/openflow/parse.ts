@@ -156,7 +156,6 @@ export function parseExactFlow(text: string, ports: PortNames = {}): FlowWords {
 
 /** Parses one packet's flow and tells in the mask what was said of it, as the filter of `dpctl/dump-flows`. Throws `bad-flow-text`. */
 export function parseExactMatch(text: string, ports: PortNames = {}): OpenFlowMatch {
-
   const match = createMatch();
   const seen = new Set<string>();
   for (const { key, value } of parsePairs(text)) {

@@ -106,12 +106,23 @@ export class PacketPool {
     // A frame starts at 2 modulo 4.
     const headroom = (checkRange('headroom', options.headroom ?? 194, 128, 1024) & ~3) + 2;
     if (new Uint8Array(Uint16Array.of(1).buffer)[0] !== 1) {
-      throw new MegaflowError('unsupported-platform', 'this processor is big-endian', 'big-endian', 'a little-endian processor');
+      throw new MegaflowError(
+        'unsupported-platform',
+        'this processor is big-endian',
+        'big-endian',
+        'a little-endian processor',
+      );
     }
     let slotBytes = (headroom + frameBytes + 63) & ~63;
     if ((slotBytes & 1023) === 0) slotBytes += 64;
     const bytes = slots * slotBytes;
-    if (bytes > MOST_BYTES) throw new MegaflowError('out-of-range', `a pool cannot have ${bytes} bytes`, bytes, `at most ${MOST_BYTES} bytes`);
+    if (bytes > MOST_BYTES)
+      throw new MegaflowError(
+        'out-of-range',
+        `a pool cannot have ${bytes} bytes`,
+        bytes,
+        `at most ${MOST_BYTES} bytes`,
+      );
     this.addressMask = 2 ** Math.ceil(Math.log2(bytes)) - 1;
     const size = this.addressMask + 1 + MOST_HEADER_BYTES;
     this.buffer = options.shared ? new SharedArrayBuffer(size) : new ArrayBuffer(size);
@@ -279,7 +290,12 @@ function createFreeSlots(pool: PacketPool): FreeSlots {
 
 function checkRange(name: string, value: number, least: number, most: number): number {
   if (!Number.isInteger(value) || value < least || value > most) {
-    throw new MegaflowError('out-of-range', `pool option ${name} cannot be ${value}`, value, `a whole number from ${least} to ${most}`);
+    throw new MegaflowError(
+      'out-of-range',
+      `pool option ${name} cannot be ${value}`,
+      value,
+      `a whole number from ${least} to ${most}`,
+    );
   }
   return value;
 }

@@ -4,7 +4,17 @@
  * only fields that differ are written, and their bits are what was looked at or set.
  */
 import type { SetAttribute } from '../action/types.js';
-import { GROUP_WORDS, KEY_WORDS, VLAN_PRESENT, fields, getField, setExact, setField, type FieldName, type FlowWords } from '../flow/fields.js';
+import {
+  GROUP_WORDS,
+  KEY_WORDS,
+  VLAN_PRESENT,
+  fields,
+  getField,
+  setExact,
+  setField,
+  type FieldName,
+  type FlowWords,
+} from '../flow/fields.js';
 import type { Context } from './context.js';
 
 const ETHERNET: readonly FieldName[] = ['ethSrc', 'ethDst'];
@@ -15,7 +25,17 @@ const ARP: readonly FieldName[] = ['ipv4Src', 'ipv4Dst', 'ipProto', 'arpSha', 'a
 const PORTS: readonly FieldName[] = ['tpSrc', 'tpDst'];
 
 /** Attributes that hold nothing but the fields that are written: with all their bits set they are set without a mask. */
-const WHOLE: ReadonlySet<SetAttribute> = new Set(['eth', 'tcp', 'udp', 'sctp', 'icmp', 'icmpv6', 'arp', 'skb_mark', 'skb_priority']);
+const WHOLE: ReadonlySet<SetAttribute> = new Set([
+  'eth',
+  'tcp',
+  'udp',
+  'sctp',
+  'icmp',
+  'icmpv6',
+  'arp',
+  'skb_mark',
+  'skb_priority',
+]);
 
 /** Attributes that Open vSwitch 3.1 leaves to its slow path, which does them for each packet. */
 const SLOW: ReadonlySet<SetAttribute> = new Set(['arp', 'nd']);
@@ -156,11 +176,13 @@ function commitVlans(ctx: Context): void {
     want.pop();
   }
   for (let pops = have.length; pops > 0; pops--) {
-    for (const name of ['vlanTci', 'vlanTpid', 'innerVlanTci', 'innerVlanTpid'] as const) setField(ctx.wildcards, name, 0xffff);
+    for (const name of ['vlanTci', 'vlanTpid', 'innerVlanTci', 'innerVlanTpid'] as const)
+      setField(ctx.wildcards, name, 0xffff);
     ctx.actions.push({ type: 'pop_vlan' });
   }
   for (const tag of want.reverse()) ctx.actions.push({ type: 'push_vlan', tpid: tag.tpid, tci: tag.tci });
-  for (const name of ['vlanTci', 'vlanTpid', 'innerVlanTci', 'innerVlanTpid'] as const) copyField(ctx.base, ctx.flow, name);
+  for (const name of ['vlanTci', 'vlanTpid', 'innerVlanTci', 'innerVlanTpid'] as const)
+    copyField(ctx.base, ctx.flow, name);
 }
 
 /** `set(tunnel(...))` of the flow's tunnel, unless the last one set was the same: for ports that encapsulate on their own. */

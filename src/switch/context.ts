@@ -16,7 +16,14 @@ import type { ListenerTable } from '../tunnel/listeners.js';
 
 /** What a flow does beside forwarding, each time packets of it have been counted. */
 export type Effect =
-  | { readonly type: 'learn'; readonly bridge: Bridge; readonly port: SwitchPort; readonly mac: number; readonly vlan: number; readonly gratuitousArp: boolean }
+  | {
+      readonly type: 'learn';
+      readonly bridge: Bridge;
+      readonly port: SwitchPort;
+      readonly mac: number;
+      readonly vlan: number;
+      readonly gratuitousArp: boolean;
+    }
   | { readonly type: 'neighbour'; readonly bridge: string; readonly ip: Uint8Array }
   | { readonly type: 'rule'; readonly tables: FlowTables; readonly rule: OpenFlowRule }
   | { readonly type: 'learn-rule'; readonly tables: FlowTables; readonly action: LearnAction; readonly flow: FlowWords }
@@ -108,7 +115,11 @@ export interface Context {
 }
 
 /** Why a translation fails, as Open vSwitch says it. */
-export type TranslationError = 'Recursion too deep' | 'Too many resubmits' | 'Bridge not found' | 'No recirculation context';
+export type TranslationError =
+  | 'Recursion too deep'
+  | 'Too many resubmits'
+  | 'Bridge not found'
+  | 'No recirculation context';
 
 /** A flow in translation from the key of a packet (or from another flow). */
 export function flowFromKey(key: FlowWords): FlowWords {

@@ -28,11 +28,21 @@ function isMissRule({ priority, mask }: OpenFlowRule): boolean {
 }
 
 /** A copy of the packet as it is now. */
-export function sendToController(ctx: Context, action: Pick<ControllerAction, 'maxLength' | 'id' | 'userdata'>, reason: ControllerReason): void {
+export function sendToController(
+  ctx: Context,
+  action: Pick<ControllerAction, 'maxLength' | 'id' | 'userdata'>,
+  reason: ControllerReason,
+): void {
   commit(ctx);
   const id = ctx.world.recirculations.acquire(currentState(ctx, ctx.table, [], action.userdata));
   ctx.recirculations.push(id);
-  putController(ctx, action, reason === 'action' && ctx.rule && isMissRule(ctx.rule) ? 'explicit_miss' : reason, id, false);
+  putController(
+    ctx,
+    action,
+    reason === 'action' && ctx.rule && isMissRule(ctx.rule) ? 'explicit_miss' : reason,
+    id,
+    false,
+  );
 }
 
 /** Emits the action. `recirculation` is the number under which the controller may say that the packet goes on. */

@@ -18,7 +18,9 @@ export type Freeze =
   | { readonly type: 'pause'; readonly controller: ControllerAction };
 
 /** What is left to do; `unroll` brings back whose rule the actions behind it are of. */
-export type FrozenAction = OpenFlowAction | { readonly type: 'unroll'; readonly table: number; readonly cookie: bigint };
+export type FrozenAction =
+  | OpenFlowAction
+  | { readonly type: 'unroll'; readonly table: number; readonly cookie: bigint };
 
 /** Whether an action may tell a controller of its rule, or asks for the table it stands in. */
 function needsRule(action: FrozenAction): boolean {
@@ -61,7 +63,12 @@ export function freeze(ctx: Context, reason: Freeze): void {
 }
 
 /** The state that the translation is in. */
-export function currentState(ctx: Context, table: number, actions: readonly FrozenAction[], userdata?: Uint8Array): FrozenState {
+export function currentState(
+  ctx: Context,
+  table: number,
+  actions: readonly FrozenAction[],
+  userdata?: Uint8Array,
+): FrozenState {
   return { bridge: ctx.bridge, table, port: ctx.origin, mirrors: ctx.mirrors, metadata: ctx.flow, actions, userdata };
 }
 
@@ -74,7 +81,8 @@ export function finishFreezing(ctx: Context): void {
   const id = ctx.world.recirculations.acquire(currentState(ctx, 0, [...ctx.frozenActions], controller?.userdata));
   ctx.recirculations.push(id);
   if (reason.type === 'pause') {
-    if (ctx.sideEffects || ctx.imagined || ctx.effects) putController(ctx, reason.controller, reason.controller.reason, id, true);
+    if (ctx.sideEffects || ctx.imagined || ctx.effects)
+      putController(ctx, reason.controller, reason.controller.reason, id, true);
   } else {
     ctx.actions.push({ type: 'hash', algorithm: reason.algorithm, basis: reason.basis }, { type: 'recirc', id });
   }
@@ -96,14 +104,20 @@ export function thaw(ctx: Context, state: FrozenState): readonly FrozenAction[] 
     clearConntrack(flow);
     for (const [first, end] of METADATA_WORDS) flow.set(state.metadata.subarray(first, end), first);
     ctx.mirrors = state.mirrors;
-    if (state.actions.length !== 0) reporter?.report(`Restoring actions: ${state.actions.map((action) => formatFrozenAction(action, reporter.ports)).join(',')}`, 'action');
+    if (state.actions.length !== 0)
+      reporter?.report(
+        `Restoring actions: ${state.actions.map((action) => formatFrozenAction(action, reporter.ports)).join(',')}`,
+        'action',
+      );
   }
   reporter?.leave();
   return ctx.error === undefined ? state.actions : undefined;
 }
 
 export function formatFrozenAction(action: FrozenAction, ports?: PortNames): string {
-  return action.type === 'unroll' ? `unroll_xlate(table=${action.table}, cookie=${action.cookie})` : formatOpenFlowActions([action], ports);
+  return action.type === 'unroll'
+    ? `unroll_xlate(table=${action.table}, cookie=${action.cookie})`
+    : formatOpenFlowActions([action], ports);
 }
 
 /** Connection tracking's verdict is of one bridge, and of one look-up. */

@@ -180,7 +180,13 @@ export class MacTable<P> {
 
   #insert(mac: number, vlan: number, port: P): MacEntry<P> {
     if (this.#used.size >= this.#size) this.#evict();
-    const entry: MacEntry<P> = { mac, vlan, port, expiresSecond: this.#second() + this.#agingSeconds, lockedUntilMs: 0 };
+    const entry: MacEntry<P> = {
+      mac,
+      vlan,
+      port,
+      expiresSecond: this.#second() + this.#agingSeconds,
+      lockedUntilMs: 0,
+    };
     let byMac = this.#byVlan.get(vlan);
     if (!byMac) this.#byVlan.set(vlan, (byMac = new Map()));
     byMac.set(mac, entry);
@@ -232,7 +238,10 @@ export function parseCount(name: string, text: string | undefined, fallback: num
 }
 
 /** An entry as plain data. */
-export function macEntryData<P>(table: MacTable<P>, entry: MacEntry<P>): { mac: string; vlan: number; ageSeconds: number | 'static' } {
+export function macEntryData<P>(
+  table: MacTable<P>,
+  entry: MacEntry<P>,
+): { mac: string; vlan: number; ageSeconds: number | 'static' } {
   const isStatic = entry.expiresSecond === Infinity;
   return { mac: formatMac(entry.mac), vlan: entry.vlan, ageSeconds: isStatic ? 'static' : table.ageSeconds(entry) };
 }

@@ -10,12 +10,22 @@ const MAX_MIRRORS = 31;
 /** Makes the mirrors of a bridge. Throws `bad-config`. Ports that are not there (yet) choose nothing. */
 export function createMirrors(bridge: Bridge, configs: readonly MirrorConfig[]): Mirror[] {
   if (configs.length > MAX_MIRRORS) {
-    throw new MegaflowError('bad-config', `bridge ${bridge.name} has ${configs.length} mirrors`, configs.length, `at most ${MAX_MIRRORS}`);
+    throw new MegaflowError(
+      'bad-config',
+      `bridge ${bridge.name} has ${configs.length} mirrors`,
+      configs.length,
+      `at most ${MAX_MIRRORS}`,
+    );
   }
   const mirrors = configs.map((config, index): Mirror => {
     const { name, outputPort, outputVlan } = config;
     if ((outputPort === undefined) === (outputVlan === undefined)) {
-      throw new MegaflowError('bad-config', `mirror ${name} must have one destination`, config, 'either outputPort or outputVlan');
+      throw new MegaflowError(
+        'bad-config',
+        `mirror ${name} must have one destination`,
+        config,
+        'either outputPort or outputVlan',
+      );
     }
     for (const vlan of [...(config.selectVlan ?? []), outputVlan ?? 0]) {
       if (!Number.isInteger(vlan) || vlan < 0 || vlan > 4095) {
@@ -37,7 +47,8 @@ export function createMirrors(bridge: Bridge, configs: readonly MirrorConfig[]):
   });
   for (const mirror of mirrors) {
     for (const other of mirrors) {
-      if (other.outputPort === mirror.outputPort && other.outputVlan === mirror.outputVlan) mirror.duplicates |= other.bit;
+      if (other.outputPort === mirror.outputPort && other.outputVlan === mirror.outputVlan)
+        mirror.duplicates |= other.bit;
     }
   }
   return mirrors.filter((mirror) => mirror.outputPort === undefined || findPort(bridge, mirror.outputPort));

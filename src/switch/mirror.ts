@@ -17,7 +17,9 @@ export function mirrorPacket(ctx: Context, port: SwitchPort | undefined, side: '
   const tags = readTags(ctx.flow);
   if (!admitVid(ctx, port, tags.vid) || !port) return;
   const candidates = bridge.mirrors.filter(
-    (mirror) => (ctx.mirrors & mirror.bit) === 0 && (side === 'source' ? mirror.selectsSource(port) : mirror.selectsDestination(port)),
+    (mirror) =>
+      (ctx.mirrors & mirror.bit) === 0 &&
+      (side === 'source' ? mirror.selectsSource(port) : mirror.selectsDestination(port)),
   );
   const inside = translateInput(rules, tags);
   for (const mirror of candidates) {
@@ -31,7 +33,11 @@ export function mirrorPacket(ctx: Context, port: SwitchPort | undefined, side: '
     if (mirror.outputPort !== undefined) {
       const target = findPort(bridge, mirror.outputPort);
       if (target) outputNormal(ctx, target, inside);
-    } else if (mirror.outputVlan !== undefined && inside.vid !== mirror.outputVlan && !isReservedMac(getField(ctx.flow, 'ethDst'))) {
+    } else if (
+      mirror.outputVlan !== undefined &&
+      inside.vid !== mirror.outputVlan &&
+      !isReservedMac(getField(ctx.flow, 'ethDst'))
+    ) {
       const mirrored = { ...inside, vid: mirror.outputVlan };
       for (const target of bridge.ports) {
         if (includesVlan(target.vlan, mirrored) && !isMirrorOutput(bridge, target)) outputNormal(ctx, target, mirrored);

@@ -78,7 +78,12 @@ export function prepareTunnel(ctx: Context, port: SwitchPort): void {
   }
 }
 
-function setTunnelAddress(flow: FlowWords, v4: 'tunSrc' | 'tunDst', v6: 'tunIpv6Src' | 'tunIpv6Dst', ip: Uint8Array | undefined): void {
+function setTunnelAddress(
+  flow: FlowWords,
+  v4: 'tunSrc' | 'tunDst',
+  v6: 'tunIpv6Src' | 'tunIpv6Dst',
+  ip: Uint8Array | undefined,
+): void {
   setBytes(flow, v4, ip?.length === 4 ? ip : new Uint8Array(4));
   setBytes(flow, v6, ip?.length === 16 ? ip : new Uint8Array(16));
 }
@@ -103,7 +108,11 @@ export function nativeTunnelOutput(ctx: Context, port: SwitchPort, last: boolean
   const { flow, world, reporter } = ctx;
   const remote = tunnelAddress(flow, 'destination');
   const wanted = tunnelAddress(flow, 'source');
-  const route = world.router.lookup(remote, getField(flow, 'skbMark'), wanted.some((byte) => byte !== 0) ? wanted : undefined);
+  const route = world.router.lookup(
+    remote,
+    getField(flow, 'skbMark'),
+    wanted.some((byte) => byte !== 0) ? wanted : undefined,
+  );
   const device = route && world.findBridgePort(route.device);
   if (!route || !device) {
     reporter?.report('native tunnel routing failed', 'warning');
@@ -121,7 +130,9 @@ export function nativeTunnelOutput(ctx: Context, port: SwitchPort, last: boolean
     return;
   }
   ctx.effects?.push({ type: 'neighbour', bridge, ip: nextHop });
-  reporter?.report(`tunneling from ${formatMac(device.mac)} ${formatIp(route.source)} to ${formatMac(mac)} ${formatIp(nextHop)}`);
+  reporter?.report(
+    `tunneling from ${formatMac(device.mac)} ${formatIp(route.source)} to ${formatMac(mac)} ${formatIp(nextHop)}`,
+  );
 
   // An IPv6 route may lead to an IPv4 remote (`::/0` does). The header is then IPv6 too, and (a quirk of 3.1) to no address.
   const outer = route.source.length === remote.length ? remote : new Uint8Array(route.source.length);
@@ -201,12 +212,19 @@ function buildHeader(
 }
 
 /** The flow of the encapsulated packet. */
-function outerFlow(inner: FlowWords, sourceMac: number, destinationMac: number, source: Uint8Array, remote: Uint8Array): FlowWords {
+function outerFlow(
+  inner: FlowWords,
+  sourceMac: number,
+  destinationMac: number,
+  source: Uint8Array,
+  remote: Uint8Array,
+): FlowWords {
   const flow = inner.slice();
   const ipv6 = remote.length === 16;
   setField(flow, 'ethDst', destinationMac);
   setField(flow, 'ethSrc', sourceMac);
-  for (const name of ['vlanTci', 'vlanTpid', 'innerVlanTci', 'innerVlanTpid', 'packetType', 'ipFrag', 'tpSrc'] as const) setField(flow, name, 0);
+  for (const name of ['vlanTci', 'vlanTpid', 'innerVlanTci', 'innerVlanTpid', 'packetType', 'ipFrag', 'tpSrc'] as const)
+    setField(flow, name, 0);
   setField(flow, 'ethType', ipv6 ? IPV6 : IPV4);
   setField(flow, 'ipTos', getField(inner, 'tunTos'));
   setField(flow, 'ipTtl', getField(inner, 'tunTtl'));
@@ -281,7 +299,9 @@ function isReplyToUs({ world, flow, bridge }: Context): boolean {
   const arp = getField(flow, 'ethType') === ARP;
   if (!arp && getField(flow, 'ipProto') !== ICMPV6) return false;
   const isOurs = (ip: Uint8Array): boolean =>
-    ip.length === 4 ? arp && formatIp(getBytes(flow, 'ipv4Dst')) === formatIp(ip) : isForNode(getBytes(flow, 'ipv6Dst'), ip);
+    ip.length === 4
+      ? arp && formatIp(getBytes(flow, 'ipv4Dst')) === formatIp(ip)
+      : isForNode(getBytes(flow, 'ipv6Dst'), ip);
   if (world.addressesOf(bridge.name).some(({ ip }) => isOurs(ip))) return true;
   return bridge.ports.some((port) => {
     const first = world.addressesOf(port.name)[0];

@@ -9,7 +9,17 @@ import { inputPort, type Context } from './context.js';
 import { isMirrorOutput, type SwitchPort } from './model.js';
 import { output } from './output.js';
 import { hasPartialTag } from './translate.js';
-import { acceptsVid, includesVlan, readTags, translateInput, translateOutput, vlanRules, writeTags, type Tags, type VlanRules } from './vlan.js';
+import {
+  acceptsVid,
+  includesVlan,
+  readTags,
+  translateInput,
+  translateOutput,
+  vlanRules,
+  writeTags,
+  type Tags,
+  type VlanRules,
+} from './vlan.js';
 
 const ARP = 0x0806;
 const BROADCAST = 0xffff_ffff_ffff;
@@ -29,13 +39,17 @@ export function normal(ctx: Context): void {
     return;
   }
   if (hasPartialTag(flow)) {
-    if (ctx.imagined) reporter?.report(`dropping packet with partial VLAN tag received on port ${portName(port)}`, 'error');
+    if (ctx.imagined)
+      reporter?.report(`dropping packet with partial VLAN tag received on port ${portName(port)}`, 'error');
     reporter?.report('partial VLAN tag, dropping', 'warning');
     return;
   }
   if (port && isMirrorOutput(bridge, port)) {
     if (ctx.imagined) {
-      reporter?.report(`dropping packet received on port ${port.name}, which is reserved exclusively for mirroring`, 'error');
+      reporter?.report(
+        `dropping packet received on port ${port.name}, which is reserved exclusively for mirroring`,
+        'error',
+      );
     }
     reporter?.report('input port is mirror output port, dropping', 'warning');
     return;
@@ -95,20 +109,30 @@ export function admitVid({ reporter }: Context, port: SwitchPort | undefined, vi
   if (!port || acceptsVid(port.vlan, vid)) return true;
   switch (port.vlan.mode) {
     case 'access':
-      reporter?.report(`dropping VLAN ${vid} tagged packet received on port ${port.name} configured as VLAN ${port.vlan.vlan} access port`, 'error');
+      reporter?.report(
+        `dropping VLAN ${vid} tagged packet received on port ${port.name} configured as VLAN ${port.vlan.vlan} access port`,
+        'error',
+      );
       break;
     case 'dot1q-tunnel':
-      reporter?.report(`dropping VLAN ${vid} packet received on dot1q-tunnel port ${port.name} that excludes this VLAN`, 'error');
+      reporter?.report(
+        `dropping VLAN ${vid} packet received on dot1q-tunnel port ${port.name} that excludes this VLAN`,
+        'error',
+      );
       break;
     default:
-      reporter?.report(`dropping VLAN ${vid} packet received on port ${port.name} not configured for trunking VLAN ${vid}`, 'error');
+      reporter?.report(
+        `dropping VLAN ${vid} packet received on port ${port.name} not configured for trunking VLAN ${vid}`,
+        'error',
+      );
   }
   return false;
 }
 
 function flood(ctx: Context, inPort: SwitchPort | undefined, tags: Tags): void {
   for (const port of ctx.bridge.ports) {
-    if (port !== inPort && includesVlan(port.vlan, tags) && !isMirrorOutput(ctx.bridge, port)) outputNormal(ctx, port, tags);
+    if (port !== inPort && includesVlan(port.vlan, tags) && !isMirrorOutput(ctx.bridge, port))
+      outputNormal(ctx, port, tags);
   }
 }
 
@@ -146,5 +170,6 @@ export function isReservedMac(mac: number): boolean {
 }
 
 const RESERVED: ReadonlySet<number> = new Set([
-  0x00e0_2b00_0000, 0x00e0_2b00_0004, 0x00e0_2b00_0006, 0x0100_0c00_0000, 0x0100_0ccc_cccc, 0x0100_0ccc_cccd, 0x0100_0ccd_cdcd,
+  0x00e0_2b00_0000, 0x00e0_2b00_0004, 0x00e0_2b00_0006, 0x0100_0c00_0000, 0x0100_0ccc_cccc, 0x0100_0ccc_cccd,
+  0x0100_0ccd_cdcd,
 ]);

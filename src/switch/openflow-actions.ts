@@ -19,7 +19,19 @@ import { normal } from './normal.js';
 import { output } from './output.js';
 import { lookupTable } from './pipeline.js';
 import { runGroup } from './run-group.js';
-import { isIp, lookAtProtocol, move, popTag, pushTag, reportSubfield, write, writePart, writePort, writeTag, writeTos } from './set-field.js';
+import {
+  isIp,
+  lookAtProtocol,
+  move,
+  popTag,
+  pushTag,
+  reportSubfield,
+  write,
+  writePart,
+  writePort,
+  writeTag,
+  writeTos,
+} from './set-field.js';
 
 /**
  * Does actions in order, until one ends everything. `last`: nothing is done with the packet afterwards. `inBucket`: they are the actions
@@ -33,7 +45,8 @@ export function executeActions(ctx: Context, actions: readonly FrozenAction[], l
       return;
     }
     const action = actions[index];
-    if (ctx.reporter && action.type !== 'unroll') ctx.reporter.report(formatFrozenAction(action, ctx.reporter.ports), 'action');
+    if (ctx.reporter && action.type !== 'unroll')
+      ctx.reporter.report(formatFrozenAction(action, ctx.reporter.ports), 'action');
     if (!execute(ctx, action, last && index === actions.length - 1, inBucket)) return;
     // What a table that an action led to has left to do comes before what is left here.
     if (ctx.freeze && ctx.frozenActions.length === 0 && action.type !== 'resubmit' && action.type !== 'goto_table') {
@@ -82,7 +95,8 @@ function execute(ctx: Context, action: FrozenAction, last: boolean, inBucket: bo
       else sendToController(ctx, action, inBucket && isOutput(action) ? 'group' : action.reason);
       return true;
     case 'resubmit': {
-      const inPort = action.port === null || action.port === OpenFlowPort.inPort ? getField(flow, 'ofInPort') : action.port;
+      const inPort =
+        action.port === null || action.port === OpenFlowPort.inPort ? getField(flow, 'ofInPort') : action.port;
       lookupTable(ctx, action.table ?? ctx.table, inPort, last);
       return true;
     }
@@ -168,7 +182,10 @@ function execute(ctx: Context, action: FrozenAction, last: boolean, inBucket: bo
     case 'unroll':
       ctx.table = action.table;
       ctx.cookie = action.cookie;
-      ctx.reporter?.report(`restored state: table=${action.table}, cookie=${action.cookie === 0n ? '0' : `0x${action.cookie.toString(16)}`}`, 'action');
+      ctx.reporter?.report(
+        `restored state: table=${action.table}, cookie=${action.cookie === 0n ? '0' : `0x${action.cookie.toString(16)}`}`,
+        'action',
+      );
       return true;
   }
 }

@@ -33,7 +33,13 @@ export function mayGoOn(ctx: Context): boolean {
  * Looks up the packet in a table, as if it had come in on the port `inPort` (an OpenFlow number), and does what the rule says. `last`:
  * nothing is done with the packet afterwards.
  */
-export function lookupTable(ctx: Context, table: number, inPort: number, last: boolean, execute: Execute = executeActions): void {
+export function lookupTable(
+  ctx: Context,
+  table: number,
+  inPort: number,
+  last: boolean,
+  execute: Execute = executeActions,
+): void {
   if (!mayGoOn(ctx)) return;
   const { table: outerTable, cookie, rule: outerRule } = ctx;
   ctx.table = table;
@@ -56,7 +62,10 @@ export function findRule(ctx: Context, inPort: number): OpenFlowRule | undefined
   setField(flow, 'ofInPort', inPort);
   const rule = bridge.tables.lookup(table, flow, ctx.wildcards);
   setField(flow, 'ofInPort', before);
-  ctx.reporter?.enter('table', `${String(table).padStart(2)}. ${rule ? describeRule(rule, ctx.reporter.ports) : 'No match.'}`);
+  ctx.reporter?.enter(
+    'table',
+    `${String(table).padStart(2)}. ${rule ? describeRule(rule, ctx.reporter.ports) : 'No match.'}`,
+  );
   if (rule) ctx.effects?.push({ type: 'rule', tables: bridge.tables, rule });
   ctx.cookie = rule?.cookie ?? 0n;
   ctx.rule = rule;

@@ -57,7 +57,13 @@ export class Recirculations {
     const text = describe(state);
     let node = this.#byText.get(text);
     if (!node) {
-      node = { id: this.#next++, state: { ...state, metadata: state.metadata.slice() }, text, references: 0, idleMs: 0 };
+      node = {
+        id: this.#next++,
+        state: { ...state, metadata: state.metadata.slice() },
+        text,
+        references: 0,
+        idleMs: 0,
+      };
       this.#byId.set(node.id, node);
       this.#byText.set(text, node);
     }
@@ -82,7 +88,8 @@ export class Recirculations {
   /** Forgets what nothing has referred to for a while. */
   sweep(): void {
     const nowMs = this.#clock.now();
-    for (const [id, node] of this.#byId) if (node.references === 0 && nowMs - node.idleMs > LINGER_MS) this.#byId.delete(id);
+    for (const [id, node] of this.#byId)
+      if (node.references === 0 && nowMs - node.idleMs > LINGER_MS) this.#byId.delete(id);
   }
 
   /** How many states there are. */
@@ -93,6 +100,8 @@ export class Recirculations {
 
 function describe({ bridge, table, port, mirrors, metadata, actions, userdata }: FrozenState): string {
   const words = METADATA_WORDS.flatMap(([first, end]) => Array.from(metadata.subarray(first, end)));
-  const list = actions.map((action) => (action.type === 'unroll' ? `${action.table}/${action.cookie}` : formatOpenFlowActions([action])));
+  const list = actions.map((action) =>
+    action.type === 'unroll' ? `${action.table}/${action.cookie}` : formatOpenFlowActions([action]),
+  );
   return [bridge.name, table, port?.name, mirrors, words.join(), list.join(), userdata?.join()].join(' ');
 }

@@ -106,11 +106,23 @@ export class Revalidator {
   }
 
   /** Begins to look after a flow that an upcall installed, with what its translation refers to. */
-  track(flow: number, sequence: number, { effects, recirculations }: Pick<Translation, 'effects' | 'recirculations'>): void {
+  track(
+    flow: number,
+    sequence: number,
+    { effects, recirculations }: Pick<Translation, 'effects' | 'recirculations'>,
+  ): void {
     const { datapath } = this.#host;
     this.forget(flow);
     const actions = datapath.flowActionsText(flow);
-    this.#tracked[flow] = { sequence, createdMs: datapath.clock.now(), packets: 0, bytes: 0, effects, recirculations, actions };
+    this.#tracked[flow] = {
+      sequence,
+      createdMs: datapath.clock.now(),
+      packets: 0,
+      bytes: 0,
+      effects,
+      recirculations,
+      actions,
+    };
   }
 
   forget(flow: number): void {
@@ -215,10 +227,10 @@ export class Revalidator {
       this.#delete(flow, this.#idleMs === this.maxIdleMs ? 'idle' : 'evicted');
     } else if (tracked.sequence === this.#generation) {
       // Open vSwitch fails to read back the key of a frame that ends inside its tag, when it first has statistics to push.
-      if (datapath.flowPackets(flow) > tracked.packets && hasPartialTag(datapath.flow(flow).key)) this.#delete(flow, 'stale');
+      if (datapath.flowPackets(flow) > tracked.packets && hasPartialTag(datapath.flow(flow).key))
+        this.#delete(flow, 'stale');
       else this.#pushStatistics(flow, tracked, tracked.effects);
-    }
-    else this.#translateAgain(flow, tracked);
+    } else this.#translateAgain(flow, tracked);
   }
 
   #translateAgain(flow: number, tracked: TrackedFlow): void {

@@ -54,15 +54,31 @@ type ActionType = OpenFlowAction['type'];
 const FIRST: readonly ActionType[] = ['strip_vlan', 'push_vlan', 'dec_ttl'];
 const OUTPUTS: ReadonlySet<ActionType> = new Set<ActionType>(['output', 'local', 'in_port', 'normal', 'flood', 'all']);
 const SETS: ReadonlySet<ActionType> = new Set<ActionType>([
-  'set_field', 'load', 'move', 'set_tunnel',
-  'mod_dl_src', 'mod_dl_dst', 'mod_vlan_vid', 'mod_vlan_pcp', 'mod_nw_src', 'mod_nw_dst', 'mod_nw_tos', 'mod_nw_ecn', 'mod_nw_ttl',
-  'mod_tp_src', 'mod_tp_dst',
+  'set_field',
+  'load',
+  'move',
+  'set_tunnel',
+  'mod_dl_src',
+  'mod_dl_dst',
+  'mod_vlan_vid',
+  'mod_vlan_pcp',
+  'mod_nw_src',
+  'mod_nw_dst',
+  'mod_nw_tos',
+  'mod_nw_ecn',
+  'mod_nw_ttl',
+  'mod_tp_src',
+  'mod_tp_dst',
 ]);
 
 /** What decides where a packet goes, by rank; 0: an action does not. */
 function finalRank(action: OpenFlowAction): number {
   if (action.type === 'group') return 3;
-  if (OUTPUTS.has(action.type) || (action.type === 'controller' && action.reason === 'action' && action.id === 0 && !action.userdata)) return 2;
+  if (
+    OUTPUTS.has(action.type) ||
+    (action.type === 'controller' && action.reason === 'action' && action.id === 0 && !action.userdata)
+  )
+    return 2;
   return action.type === 'resubmit' ? 1 : 0;
 }
 
@@ -72,7 +88,8 @@ function finalRank(action: OpenFlowAction): number {
  */
 export function actionSet(actions: readonly OpenFlowAction[]): OpenFlowAction[] {
   let final: OpenFlowAction | undefined;
-  for (const action of actions) if (finalRank(action) !== 0 && (!final || finalRank(action) >= finalRank(final))) final = action;
+  for (const action of actions)
+    if (finalRank(action) !== 0 && (!final || finalRank(action) >= finalRank(final))) final = action;
   if (!final) return [];
   const first = FIRST.flatMap((type) => actions.filter((action) => action.type === type).slice(-1));
   return [...first, ...actions.filter((action) => SETS.has(action.type)), final];
@@ -110,7 +127,13 @@ function selectBucket(ctx: Context, group: OpenFlowGroup): GroupBucket | undefin
   const { flow, wildcards } = ctx;
   const way = selection(group);
   if (way.method !== 'dp_hash') {
-    return bestBucket(ctx, group, way.method, (bucket) => isLive(ctx, bucket, 0), (bucket) => reportDead(ctx, bucket));
+    return bestBucket(
+      ctx,
+      group,
+      way.method,
+      (bucket) => isLive(ctx, bucket, 0),
+      (bucket) => reportDead(ctx, bucket),
+    );
   }
   const hash = getField(flow, 'dpHash');
   if (hash === 0) {

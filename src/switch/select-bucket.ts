@@ -3,7 +3,15 @@
  * are mapped to buckets by their weights; where weights are too far apart for that, by a symmetric hash of addresses and ports; or by the
  * fields that the group names. The last two give each bucket a score, and the best wins.
  */
-import { VLAN_PRESENT, getBytes, getField, setExact, setField, type FieldName, type FlowWords } from '../flow/fields.js';
+import {
+  VLAN_PRESENT,
+  getBytes,
+  getField,
+  setExact,
+  setField,
+  type FieldName,
+  type FlowWords,
+} from '../flow/fields.js';
 import { setBytes } from '../flow/fields.js';
 import { fieldOfName } from '../openflow/field-names.js';
 import type { GroupBucket, OpenFlowGroup } from '../openflow/group.js';
@@ -13,7 +21,12 @@ import { hashBytes, hashInt, hashUint64, jenkinsHash } from '../util/hash.js';
 import type { Context } from './context.js';
 
 export type Selection =
-  | { readonly method: 'dp_hash'; readonly algorithm: 'l4' | 'sym_l4'; readonly basis: number; readonly buckets: readonly GroupBucket[] }
+  | {
+      readonly method: 'dp_hash';
+      readonly algorithm: 'l4' | 'sym_l4';
+      readonly basis: number;
+      readonly buckets: readonly GroupBucket[];
+    }
   | { readonly method: 'symmetric' }
   | { readonly method: 'fields' };
 
@@ -30,7 +43,9 @@ export function selection(group: OpenFlowGroup): Selection {
     case 'dp_hash': {
       const buckets = mapBuckets(group.buckets, MOST_SLOTS);
       const algorithm = param >> 32n === 1n ? 'sym_l4' : 'l4';
-      return buckets ? { method: 'dp_hash', algorithm, basis: Number(param & 0xffffffffn), buckets } : { method: 'symmetric' };
+      return buckets
+        ? { method: 'dp_hash', algorithm, basis: Number(param & 0xffffffffn), buckets }
+        : { method: 'symmetric' };
     }
     default: {
       const buckets = mapBuckets(group.buckets, MOST_SLOTS_BY_DEFAULT);
@@ -108,7 +123,8 @@ function hashSymmetric({ flow, wildcards }: Context): number {
   // Address of 16 bytes, Ethernet type, VLAN, port, MAC, protocol: 29 bytes in the 32 of a structure.
   const data = new Uint8Array(32);
   look('ethSrc', 'ethDst');
-  for (const name of ['vlanTci', 'innerVlanTci'] as const) setField(wildcards, name, getField(wildcards, name) | 0x0fff | VLAN_PRESENT);
+  for (const name of ['vlanTci', 'innerVlanTci'] as const)
+    setField(wildcards, name, getField(wildcards, name) | 0x0fff | VLAN_PRESENT);
   data.set(getBytes(flow, 'ethType'), 16);
   const vid = (getField(flow, 'vlanTci') ^ getField(flow, 'innerVlanTci')) & 0x0fff;
   data.set([vid >>> 8, vid & 0xff], 18);

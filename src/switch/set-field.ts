@@ -2,8 +2,24 @@
  * OpenFlow actions that write fields, done to the flow of a translation. A field is written only where the packet has it, and what is
  * written counts as looked at; the packet itself follows when something is output (`commit.ts`).
  */
-import { FRAG_LATER, VLAN_PRESENT, getField, setExact, setField, type FieldName, type FlowWords } from '../flow/fields.js';
-import { formatSubfield, hasPrerequisites, maskSubfield, readSubfield, writeField, writeSubfield, type Subfield } from '../openflow/subfield.js';
+import {
+  FRAG_LATER,
+  VLAN_PRESENT,
+  getField,
+  setExact,
+  setField,
+  type FieldName,
+  type FlowWords,
+} from '../flow/fields.js';
+import {
+  formatSubfield,
+  hasPrerequisites,
+  maskSubfield,
+  readSubfield,
+  writeField,
+  writeSubfield,
+  type Subfield,
+} from '../openflow/subfield.js';
 import { formatHex } from '../openflow/text.js';
 import { formatValue, ones } from '../openflow/value.js';
 import type { Context } from './context.js';
@@ -52,7 +68,8 @@ export function pushTag({ flow, wildcards }: Context, tpid: number): void {
   const tci = getField(flow, 'vlanTci');
   if (tci & VLAN_PRESENT) {
     for (const name of ['vlanTci', 'vlanTpid'] as const) setExact(wildcards, name);
-    if (getField(flow, 'innerVlanTci') & VLAN_PRESENT) for (const name of ['innerVlanTci', 'innerVlanTpid'] as const) setExact(wildcards, name);
+    if (getField(flow, 'innerVlanTci') & VLAN_PRESENT)
+      for (const name of ['innerVlanTci', 'innerVlanTpid'] as const) setExact(wildcards, name);
   }
   setField(flow, 'innerVlanTci', tci);
   setField(flow, 'innerVlanTpid', getField(flow, 'vlanTpid'));
@@ -71,7 +88,15 @@ export function popTag({ flow, wildcards }: Context): void {
 
 /** Fields of IP headers whose writing looks at the protocol. */
 const HEADER_FIELDS: ReadonlySet<string> = new Set([
-  'ip_src', 'ip_dst', 'ipv6_src', 'ipv6_dst', 'ipv6_label', 'nw_tos', 'ip_dscp', 'nw_ecn', 'nw_ttl',
+  'ip_src',
+  'ip_dst',
+  'ipv6_src',
+  'ipv6_dst',
+  'ipv6_label',
+  'nw_tos',
+  'ip_dscp',
+  'nw_ecn',
+  'nw_ttl',
 ]);
 
 /** Writes the bits of a field that are set in `mask`, by default all of the subfield; `value` counts from the subfield's lowest bit. */

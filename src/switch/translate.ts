@@ -3,8 +3,26 @@
  * translations but what tables learn; what was looked at on the way becomes the mask of the megaflow.
  */
 import type { Action } from '../action/types.js';
-import { FLOW_WORDS, FRAG_LATER, KEY_WORDS, TunnelFlags, VLAN_PRESENT, getField, setExact, setField, type FlowWords } from '../flow/fields.js';
-import { flowFromKey, inputPort, type Context, type Effect, type Reporter, type TranslationError, type World } from './context.js';
+import {
+  FLOW_WORDS,
+  FRAG_LATER,
+  KEY_WORDS,
+  TunnelFlags,
+  VLAN_PRESENT,
+  getField,
+  setExact,
+  setField,
+  type FlowWords,
+} from '../flow/fields.js';
+import {
+  flowFromKey,
+  inputPort,
+  type Context,
+  type Effect,
+  type Reporter,
+  type TranslationError,
+  type World,
+} from './context.js';
 import { finishFreezing, thaw } from './freeze.js';
 import { mirrorPacket } from './mirror.js';
 import { isMirrorOutput, type Bridge, type SwitchPort } from './model.js';
@@ -96,7 +114,16 @@ export function translate(world: World, origin: Origin, key: FlowWords, options:
   if (ctx.error !== undefined) finishWildcards(flow, key, mask);
   setField(mask, 'vlanTci', getField(mask, 'vlanTci') | partialTag);
   closeVlan(key, mask);
-  return { actions: ctx.actions, mask, effects, recirculations: ctx.recirculations, isSlow: ctx.isSlow && ctx.error === undefined, error: ctx.error, flow: ctx.flow, wildcards };
+  return {
+    actions: ctx.actions,
+    mask,
+    effects,
+    recirculations: ctx.recirculations,
+    isSlow: ctx.isSlow && ctx.error === undefined,
+    error: ctx.error,
+    flow: ctx.flow,
+    wildcards,
+  };
 }
 
 /** From the first table, or from where the translation stopped, to the end. */
@@ -115,7 +142,10 @@ function run(ctx: Context, port: SwitchPort | undefined): void {
   if (isLookup) actions = findRule(ctx, getField(flow, 'ofInPort'))?.actions ?? [];
   if (!frozen && port) ctx.effects?.push({ type: 'received', port });
   if (port && isMirrorOutput(port.bridge, port)) {
-    reporter?.report(`dropping packet received on port ${port.name}, which is reserved exclusively for mirroring`, 'error');
+    reporter?.report(
+      `dropping packet received on port ${port.name}, which is reserved exclusively for mirroring`,
+      'error',
+    );
   } else if (!hasTunnel(flow) || takeCongestion(flow)) {
     mirrorPacket(ctx, inputPort(ctx), 'source');
     executeActions(ctx, actions!, true);
@@ -190,7 +220,8 @@ function finishWildcards(flow: FlowWords, key: FlowWords, mask: FlowWords): void
     setField(mask, 'vlanTci', 0);
   } else if (getField(mask, 'vlanTci') !== 0) setField(mask, 'vlanTci', getField(mask, 'vlanTci') | VLAN_PRESENT);
   if (getField(key, 'innerVlanTpid') === 0) mask[48] = 0;
-  else if (getField(mask, 'innerVlanTci') !== 0) setField(mask, 'innerVlanTci', getField(mask, 'innerVlanTci') | VLAN_PRESENT);
+  else if (getField(mask, 'innerVlanTci') !== 0)
+    setField(mask, 'innerVlanTci', getField(mask, 'innerVlanTci') | VLAN_PRESENT);
   const keyType = getField(key, 'ethType');
   if (keyType !== 0x8847 && keyType !== 0x8848) mask.fill(0, 49, 52);
   if (!hasTunnel(key)) mask.fill(0, 12, 30);
@@ -198,5 +229,6 @@ function finishWildcards(flow: FlowWords, key: FlowWords, mask: FlowWords): void
 
 /** The VLAN cannot be left open in a datapath flow. */
 function closeVlan(key: FlowWords, mask: FlowWords): void {
-  if (getField(mask, 'vlanTci') === 0) setField(mask, 'vlanTci', getField(key, 'vlanTci') === 0 ? 0xffff : 0x0fff | VLAN_PRESENT);
+  if (getField(mask, 'vlanTci') === 0)
+    setField(mask, 'vlanTci', getField(key, 'vlanTci') === 0 ? 0xffff : 0x0fff | VLAN_PRESENT);
 }

@@ -56,13 +56,19 @@ export function vlanRules(name: string, columns: VlanColumns): VlanRules {
     return value;
   };
   if (tag !== -1) check(tag);
-  const set = (list: readonly number[] | undefined): Set<number> | undefined => (list?.length ? new Set(list.map(check)) : undefined);
+  const set = (list: readonly number[] | undefined): Set<number> | undefined =>
+    list?.length ? new Set(list.map(check)) : undefined;
   const trunks = set(columns.trunks);
   const mode = columns.vlanMode ?? (tag >= 0 ? 'access' : 'trunk');
-  if (!MODES.includes(mode)) throw new MegaflowError('bad-config', `port ${name}: vlan_mode ${mode}`, mode, MODES.join(', '));
+  if (!MODES.includes(mode))
+    throw new MegaflowError('bad-config', `port ${name}: vlan_mode ${mode}`, mode, MODES.join(', '));
   const vlan = mode === 'trunk' ? -1 : Math.max(0, tag);
   let carried = mode === 'access' || mode === 'dot1q-tunnel' ? undefined : trunks;
-  if ((mode === 'native-tagged' || mode === 'native-untagged') && vlan !== 0 && (!trunks || !trunks.has(vlan) || trunks.has(0))) {
+  if (
+    (mode === 'native-tagged' || mode === 'native-untagged') &&
+    vlan !== 0 &&
+    (!trunks || !trunks.has(vlan) || trunks.has(0))
+  ) {
     // A native port carries its own VLAN, and VLAN 0 is that VLAN.
     carried = trunks ?? new Set(Array.from({ length: 4096 }, (_, vid) => vid));
     carried = new Set(carried).add(vlan);
@@ -138,7 +144,14 @@ export function translateInput(rules: VlanRules, tags: Tags): Tags {
     case 'trunk':
       return { ...tags };
     case 'access':
-      return { tpid: tags.tpid || DOT1Q, vid: rules.vlan, priority: tags.priority, innerTpid: 0, innerVid: 0, innerPriority: 0 };
+      return {
+        tpid: tags.tpid || DOT1Q,
+        vid: rules.vlan,
+        priority: tags.priority,
+        innerTpid: 0,
+        innerVid: 0,
+        innerPriority: 0,
+      };
     case 'native-tagged':
     case 'native-untagged':
       return tags.vid !== 0 ? { ...tags } : { ...tags, tpid: tags.tpid || DOT1Q, vid: rules.vlan };
@@ -170,7 +183,14 @@ export function translateOutput(rules: VlanRules, tags: Tags): Tags {
 }
 
 function popOuter(tags: Tags): Tags {
-  return { tpid: tags.innerTpid, vid: tags.innerVid, priority: tags.innerPriority, innerTpid: 0, innerVid: 0, innerPriority: 0 };
+  return {
+    tpid: tags.innerTpid,
+    vid: tags.innerVid,
+    priority: tags.innerPriority,
+    innerTpid: 0,
+    innerVid: 0,
+    innerPriority: 0,
+  };
 }
 
 /** Whether a port carries frames that have these tags inside the switch. */

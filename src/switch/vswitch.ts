@@ -33,14 +33,33 @@ import type { World } from './context.js';
 import { MacTable, parseCount, DEFAULT_AGING_SECONDS, DEFAULT_MAC_TABLE_SIZE } from './mac-table.js';
 import { DropRates, type DropRate } from './drop-rates.js';
 import { createMirrors } from './mirror-config.js';
-import { LOCAL, findPort, type Bridge, type BridgeConfig, type InterfaceType, type PortConfig, type SwitchPort } from './model.js';
+import {
+  LOCAL,
+  findPort,
+  type Bridge,
+  type BridgeConfig,
+  type InterfaceType,
+  type PortConfig,
+  type SwitchPort,
+} from './model.js';
 import { tunnelAddress } from './native-tunnel.js';
 import { Recirculations } from './recirculation.js';
-import { Revalidator, SWEEP_INTERVAL_MS, applyEffects, type RevalidatorOptions, type SweepStatistics } from './revalidate.js';
+import {
+  Revalidator,
+  SWEEP_INTERVAL_MS,
+  applyEffects,
+  type RevalidatorOptions,
+  type SweepStatistics,
+} from './revalidate.js';
 import { translate, type Origin, type TranslateOptions, type Translation } from './translate.js';
 import { sameVlanRules, vlanRules, type VlanColumns } from './vlan.js';
 
-export interface VSwitchOptions extends RevalidatorOptions, Pick<DatapathOptions, 'clock' | 'pool' | 'poolOptions' | 'exactMatchEntries' | 'lookupOrder' | 'vlanLimit' | 'seed'> {
+export interface VSwitchOptions
+  extends RevalidatorOptions,
+    Pick<
+      DatapathOptions,
+      'clock' | 'pool' | 'poolOptions' | 'exactMatchEntries' | 'lookupOrder' | 'vlanLimit' | 'seed'
+    > {
   /**
    * True (the default): the switch routes, resolves and builds tunnel headers itself. False: it attaches tunnel metadata and outputs to
    * a port that encapsulates (`tunnelDevice`).
@@ -68,7 +87,10 @@ export interface SwitchCounters {
   lookups: { hit: number; missed: number; lost: number };
   flows: number;
   drops: Record<string, number>;
-  ports: Record<string, { rxPackets: number; rxBytes: number; txPackets: number; txBytes: number; drops: Record<string, number> }>;
+  ports: Record<
+    string,
+    { rxPackets: number; rxBytes: number; txPackets: number; txBytes: number; drops: Record<string, number> }
+  >;
 }
 
 const INTERFACE_TYPES: readonly InterfaceType[] = ['system', 'internal', 'vxlan', 'patch'];
@@ -154,7 +176,12 @@ export class VSwitch {
   addBridge(config: BridgeConfig): void {
     this.#assertOpen();
     if (this.findPort(config.name)) {
-      throw new MegaflowError('already-exists', `there is a port or bridge ${config.name} already`, config.name, 'a name that is free');
+      throw new MegaflowError(
+        'already-exists',
+        `there is a port or bridge ${config.name} already`,
+        config.name,
+        'a name that is free',
+      );
     }
     const bridge: Bridge = {
       name: config.name,
@@ -169,12 +196,22 @@ export class VSwitch {
       groups: createGroupTable(),
     };
     bridge.macTable.onLearn = ({ mac, vlan, port }, moved) =>
-      this.#events.emit(moved ? 'mac-moved' : 'mac-learned', () => ({ bridge: bridge.name, port: port.name, vlan, mac: formatMac(mac) }));
+      this.#events.emit(moved ? 'mac-moved' : 'mac-learned', () => ({
+        bridge: bridge.name,
+        port: port.name,
+        vlan,
+        mac: formatMac(mac),
+      }));
     this.#configureBridge(bridge, config);
     this.#bridges.set(config.name, bridge);
     try {
       const port = config.local ?? createIdlePort(config.name);
-      this.#addPort(bridge, { name: config.name, interface: { type: 'internal', ofport: LOCAL }, port, mac: config.mac });
+      this.#addPort(bridge, {
+        name: config.name,
+        interface: { type: 'internal', ofport: LOCAL },
+        port,
+        mac: config.mac,
+      });
       for (const added of config.ports ?? []) this.addPort(config.name, added);
       bridge.mirrors = createMirrors(bridge, config.mirrors ?? []);
       for (const group of config.groups ?? []) bridge.groups.add(parseGroup(group, portNames(bridge)));
@@ -253,7 +290,12 @@ export class VSwitch {
     this.#assertOpen();
     const bridge = this.#bridge(bridgeName);
     if (this.findPort(config.name)) {
-      throw new MegaflowError('already-exists', `there is a port ${config.name} already`, config.name, 'a name that is free');
+      throw new MegaflowError(
+        'already-exists',
+        `there is a port ${config.name} already`,
+        config.name,
+        'a name that is free',
+      );
     }
     this.#addPort(bridge, config);
     bridge.mirrors = createMirrors(bridge, bridge.config.mirrors ?? []);
@@ -263,7 +305,12 @@ export class VSwitch {
   #addPort(bridge: Bridge, config: PortConfig): void {
     const type = config.interface?.type ?? 'system';
     if (!INTERFACE_TYPES.includes(type)) {
-      throw new MegaflowError('bad-config', `port ${config.name}: interface type ${type}`, type, INTERFACE_TYPES.join(', '));
+      throw new MegaflowError(
+        'bad-config',
+        `port ${config.name}: interface type ${type}`,
+        type,
+        INTERFACE_TYPES.join(', '),
+      );
     }
     const options = config.interface?.options ?? {};
     const vlan = vlanRules(config.name, config);
@@ -271,7 +318,12 @@ export class VSwitch {
     const ofPort = this.#chooseOfPort(bridge, config);
     const tunnelConfig = type === 'vxlan' ? parseTunnelOptions(config.name, options) : undefined;
     if (type === 'patch' && options.peer === undefined) {
-      throw new MegaflowError('bad-option', `${config.name}: patch type requires valid 'peer' argument`, undefined, 'the name of a patch port');
+      throw new MegaflowError(
+        'bad-option',
+        `${config.name}: patch type requires valid 'peer' argument`,
+        undefined,
+        'the name of a patch port',
+      );
     }
     let datapathPort = -1;
     if (tunnelConfig) datapathPort = this.#acquireTunnelDevice(tunnelConfig.destinationPort);
@@ -316,10 +368,20 @@ export class VSwitch {
       return free;
     }
     if (!Number.isInteger(wanted) || wanted < 1 || (wanted > 65279 && wanted !== LOCAL)) {
-      throw new MegaflowError('bad-config', `port ${config.name}: ofport ${wanted}`, wanted, 'a whole number from 1 to 65279');
+      throw new MegaflowError(
+        'bad-config',
+        `port ${config.name}: ofport ${wanted}`,
+        wanted,
+        'a whole number from 1 to 65279',
+      );
     }
     if (bridge.byOfPort.has(wanted)) {
-      throw new MegaflowError('already-exists', `port ${config.name}: ofport ${wanted} is taken`, wanted, 'a number that is free');
+      throw new MegaflowError(
+        'already-exists',
+        `port ${config.name}: ofport ${wanted} is taken`,
+        wanted,
+        'a number that is free',
+      );
     }
     return wanted;
   }
@@ -327,7 +389,12 @@ export class VSwitch {
   removePort(name: string): void {
     const port = this.#port(name);
     if (port.ofPort === LOCAL) {
-      throw new MegaflowError('bad-config', `${name} is the LOCAL port of its bridge`, name, 'a port that is not LOCAL: remove the bridge');
+      throw new MegaflowError(
+        'bad-config',
+        `${name} is the LOCAL port of its bridge`,
+        name,
+        'a port that is not LOCAL: remove the bridge',
+      );
     }
     this.#removePort(port);
     port.bridge.mirrors = createMirrors(port.bridge, port.bridge.config.mirrors ?? []);
@@ -364,7 +431,11 @@ export class VSwitch {
   /** Changes columns of a port; `tag: null` clears it, and what is not named stays. */
   setPort(name: string, columns: VlanColumns & { protected?: boolean }): void {
     const port = this.#port(name);
-    const config: PortConfig = { ...port.config, ...columns, otherConfig: { ...port.config.otherConfig, ...columns.otherConfig } };
+    const config: PortConfig = {
+      ...port.config,
+      ...columns,
+      otherConfig: { ...port.config.otherConfig, ...columns.otherConfig },
+    };
     const vlan = vlanRules(name, config);
     const isProtected = config.protected ?? false;
     // What was learned there was learned under other rules.
@@ -381,7 +452,12 @@ export class VSwitch {
     const config: PortConfig = { ...port.config, interface: { ...port.config.interface, options } };
     if (port.type === 'patch') {
       if (options.peer === undefined) {
-        throw new MegaflowError('bad-option', `${name}: patch type requires valid 'peer' argument`, undefined, 'the name of a patch port');
+        throw new MegaflowError(
+          'bad-option',
+          `${name}: patch type requires valid 'peer' argument`,
+          undefined,
+          'the name of a patch port',
+        );
       }
       port.peer = options.peer;
     } else if (port.tunnel && port.tunnelConfig) {
@@ -438,7 +514,12 @@ export class VSwitch {
     const { bytes, length } = parsePrefix(prefix);
     this.#port(device);
     if (this.#addresses.some((address) => address.device === device && formatIp(address.ip) === formatIp(bytes))) {
-      throw new MegaflowError('already-exists', `${device} has the address ${formatIp(bytes)} already`, prefix, 'another address');
+      throw new MegaflowError(
+        'already-exists',
+        `${device} has the address ${formatIp(bytes)} already`,
+        prefix,
+        'another address',
+      );
     }
     this.#addresses.push({ device, ip: bytes, prefixLength: length });
     this.#addressesChanged(device);
@@ -446,15 +527,24 @@ export class VSwitch {
 
   removeAddress(device: string, prefix: string): void {
     const { bytes } = parsePrefix(prefix);
-    const at = this.#addresses.findIndex((address) => address.device === device && formatIp(address.ip) === formatIp(bytes));
-    if (at < 0) throw new MegaflowError('not-found', `${device} has no address ${formatIp(bytes)}`, prefix, 'an address of the device');
+    const at = this.#addresses.findIndex(
+      (address) => address.device === device && formatIp(address.ip) === formatIp(bytes),
+    );
+    if (at < 0)
+      throw new MegaflowError(
+        'not-found',
+        `${device} has no address ${formatIp(bytes)}`,
+        prefix,
+        'an address of the device',
+      );
     this.#addresses.splice(at, 1);
     this.#addressesChanged(device);
   }
 
   /** A device that leaves takes its addresses with it, and the routes that came with them. */
   #forgetAddresses(device: string): void {
-    for (let at = this.#addresses.length - 1; at >= 0; at--) if (this.#addresses[at].device === device) this.#addresses.splice(at, 1);
+    for (let at = this.#addresses.length - 1; at >= 0; at--)
+      if (this.#addresses[at].device === device) this.#addresses.splice(at, 1);
     if (this.#systemRoutes) this.router.removeCached(device);
   }
 
@@ -478,7 +568,13 @@ export class VSwitch {
   /** Adds a route of the tunnel router: `addRoute('0.0.0.0/0', 'br1', '10.10.10.254')`. */
   addRoute(prefix: string, device: string, gateway?: string, mark = 0): void {
     const { bytes, length } = parsePrefix(prefix);
-    this.router.add({ prefix: bytes, prefixLength: length, device, gateway: gateway === undefined ? undefined : parseIp(gateway), mark });
+    this.router.add({
+      prefix: bytes,
+      prefixLength: length,
+      device,
+      gateway: gateway === undefined ? undefined : parseIp(gateway),
+      mark,
+    });
     this.#rebuildListeners();
     this.#noteChanges();
   }
@@ -505,7 +601,10 @@ export class VSwitch {
       const addresses = this.#addresses.filter((address) => address.device === name).map((address) => address.ip);
       return port ? [{ name, mac: port.mac, addresses }] : [];
     });
-    const ports = [...this.#tunnelDevices].map(([destinationPort, { datapathPort }]) => ({ destinationPort, datapathPort }));
+    const ports = [...this.#tunnelDevices].map(([destinationPort, { datapathPort }]) => ({
+      destinationPort,
+      datapathPort,
+    }));
     this.#listeners.rebuild(devices, ports);
   }
 
@@ -698,7 +797,10 @@ export class VSwitch {
 
   /** As `translate`, for a flow (`FLOW_WORDS` words, or a key) that came in there, with its steps reported. */
   trace(origin: Origin, flow: FlowWords, options: Pick<TranslateOptions, 'traceOf' | 'reporter'>): Translation {
-    const translation = translate({ ...this.#world, sendFrom: () => undefined }, origin, flow, { sideEffects: false, ...options });
+    const translation = translate({ ...this.#world, sendFrom: () => undefined }, origin, flow, {
+      sideEffects: false,
+      ...options,
+    });
     this.#recirculations.release(translation.recirculations);
     return translation;
   }
@@ -717,7 +819,8 @@ export class VSwitch {
   }
 
   #tablesChanged(): boolean {
-    if (this.#changed || this.neighbours.sequence !== this.#seenNeighbours || this.#rulesSequence() !== this.#seenRules) return true;
+    if (this.#changed || this.neighbours.sequence !== this.#seenNeighbours || this.#rulesSequence() !== this.#seenRules)
+      return true;
     if (this.router.sequence !== this.#seenRoutes) return true;
     for (const bridge of this.#bridges.values()) if (bridge.macTable.changed) return true;
     return false;
@@ -843,7 +946,8 @@ export class VSwitch {
 
   #bridge(name: string): Bridge {
     const bridge = this.#bridges.get(name);
-    if (!bridge) throw new MegaflowError('not-found', `no such bridge ${name}`, name, [...this.#bridges.keys()].join(', '));
+    if (!bridge)
+      throw new MegaflowError('not-found', `no such bridge ${name}`, name, [...this.#bridges.keys()].join(', '));
     return bridge;
   }
 

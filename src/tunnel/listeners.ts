@@ -49,7 +49,15 @@ export class ListenerTable {
     const key = new Int32Array(FLOW_WORDS);
     const mask = new Int32Array(FLOW_WORDS);
     const ipv4 = ip.length === 4;
-    const exact: FieldName[] = ['ethDst', 'ethType', 'vlanTci', 'ipProto', 'ipFrag', ipv4 ? 'ipv4Dst' : 'ipv6Dst', 'tpDst'];
+    const exact: FieldName[] = [
+      'ethDst',
+      'ethType',
+      'vlanTci',
+      'ipProto',
+      'ipFrag',
+      ipv4 ? 'ipv4Dst' : 'ipv6Dst',
+      'tpDst',
+    ];
     for (const name of exact) setExact(mask, name);
     setField(key, 'ethDst', device.mac);
     setField(key, 'ethType', ipv4 ? 0x0800 : 0x86dd);

@@ -58,7 +58,8 @@ export function parseTunnelOptions(name: string, options: Readonly<Record<string
       return refuse(`bad vxlan '${option}'`, text, 'an IPv4 or IPv6 address, or flow');
     }
     const multicast = bytes.length === 4 ? bytes[0] >>> 4 === 14 : bytes[0] === 0xff;
-    if (option === 'remote_ip' && multicast) refuse(`multicast remote_ip=${text} not allowed`, text, 'a unicast address');
+    if (option === 'remote_ip' && multicast)
+      refuse(`multicast remote_ip=${text} not allowed`, text, 'a unicast address');
     return bytes;
   };
   const integer = (option: string, text: string, most: number): number => {
@@ -68,28 +69,41 @@ export function parseTunnelOptions(name: string, options: Readonly<Record<string
   };
   const boolean = (option: string, fallback: boolean): boolean => {
     const text = options[option];
-    if (text !== undefined && text !== 'true' && text !== 'false') refuse(`bad value for ${option}: ${text}`, text, 'true or false');
+    if (text !== undefined && text !== 'true' && text !== 'false')
+      refuse(`bad value for ${option}: ${text}`, text, 'true or false');
     return text === undefined ? fallback : text === 'true';
   };
   const key = (text: string | undefined): number | 'flow' | undefined =>
     text === undefined || text === 'flow' ? text : integer('key', text, Number.MAX_SAFE_INTEGER);
 
-  const remoteIp = address('remote_ip') ?? refuse(`vxlan type requires valid 'remote_ip' argument`, undefined, 'an address, or flow');
+  const remoteIp =
+    address('remote_ip') ?? refuse(`vxlan type requires valid 'remote_ip' argument`, undefined, 'an address, or flow');
   const localIp = address('local_ip');
-  if (localIp === 'flow' && remoteIp !== 'flow') refuse(`vxlan type requires 'remote_ip=flow' with 'local_ip=flow'`, 'flow', 'remote_ip=flow');
+  if (localIp === 'flow' && remoteIp !== 'flow')
+    refuse(`vxlan type requires 'remote_ip=flow' with 'local_ip=flow'`, 'flow', 'remote_ip=flow');
   if (localIp instanceof Uint8Array && remoteIp instanceof Uint8Array && localIp.length !== remoteIp.length) {
-    refuse('remote_ip and local_ip are of different families', options.local_ip, `an address of the family of ${formatIp(remoteIp)}`);
+    refuse(
+      'remote_ip and local_ip are of different families',
+      options.local_ip,
+      `an address of the family of ${formatIp(remoteIp)}`,
+    );
   }
   const outKey = key(options.out_key ?? options.key);
   const tos = options.tos === undefined || options.tos === 'inherit' ? options.tos : integer('tos', options.tos, 255);
-  if (typeof tos === 'number' && (tos & 3) !== 0) refuse(`invalid TOS ${options.tos}`, options.tos, 'inherit, or a TOS byte whose ECN bits are zero');
+  if (typeof tos === 'number' && (tos & 3) !== 0)
+    refuse(`invalid TOS ${options.tos}`, options.tos, 'inherit, or a TOS byte whose ECN bits are zero');
   const extensions = (options.exts ?? '').split(',').filter((text) => text !== '');
   for (const extension of extensions) {
     if (extension !== 'gbp' && extension !== 'gpe') refuse(`unknown extension '${extension}'`, extension, 'gbp, gpe');
   }
   const destinationPort = options.dst_port === undefined ? VXLAN_PORT : integer('dst_port', options.dst_port, 65535);
   if (destinationPort === 0) refuse('bad value for dst_port: 0', options.dst_port, 'a port from 1 to 65535');
-  const ttl = options.ttl === 'inherit' ? 'inherit' : options.ttl === undefined ? DEFAULT_TTL : integer('ttl', options.ttl, 255) || DEFAULT_TTL;
+  const ttl =
+    options.ttl === 'inherit'
+      ? 'inherit'
+      : options.ttl === undefined
+        ? DEFAULT_TTL
+        : integer('ttl', options.ttl, 255) || DEFAULT_TTL;
 
   return {
     remoteIp,
@@ -102,12 +116,26 @@ export function parseTunnelOptions(name: string, options: Readonly<Record<string
     tos: tos ?? 0,
     checksum: boolean('csum', false),
     dontFragment: boolean('df_default', true),
-    egressMark: options.egress_pkt_mark === undefined ? undefined : integer('egress_pkt_mark', options.egress_pkt_mark, 0xffffffff),
+    egressMark:
+      options.egress_pkt_mark === undefined
+        ? undefined
+        : integer('egress_pkt_mark', options.egress_pkt_mark, 0xffffffff),
     extensions: extensions as ('gbp' | 'gpe')[],
     options: { ...options },
   };
 }
 
 const KNOWN = new Set([
-  'remote_ip', 'local_ip', 'key', 'in_key', 'out_key', 'dst_port', 'ttl', 'tos', 'csum', 'df_default', 'exts', 'egress_pkt_mark',
+  'remote_ip',
+  'local_ip',
+  'key',
+  'in_key',
+  'out_key',
+  'dst_port',
+  'ttl',
+  'tos',
+  'csum',
+  'df_default',
+  'exts',
+  'egress_pkt_mark',
 ]);

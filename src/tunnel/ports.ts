@@ -28,7 +28,12 @@ export class TunnelPorts<T> {
     const { config, datapathPort } = port;
     const match = matchText(datapathPort, config.inKey, config.remoteIp, config.localIp);
     if (this.#ports.has(match)) {
-      throw new MegaflowError('already-exists', 'there is a tunnel port with the same key and addresses', config.options, 'another key or address');
+      throw new MegaflowError(
+        'already-exists',
+        'there is a tunnel port with the same key and addresses',
+        config.options,
+        'another key or address',
+      );
     }
     this.#ports.set(match, port);
   }
@@ -56,7 +61,12 @@ export class TunnelPorts<T> {
   }
 }
 
-function matchText(port: number, key: number | 'flow', remote: TunnelAddress, local: TunnelAddress | undefined): string {
+function matchText(
+  port: number,
+  key: number | 'flow',
+  remote: TunnelAddress,
+  local: TunnelAddress | undefined,
+): string {
   return `${port} ${key} ${addressText(remote)} ${local === undefined ? '' : addressText(local)}`;
 }
 

@@ -62,7 +62,12 @@ export class Router {
     const source = this.#sourceFor(device, prefix) ?? (gateway && this.#sourceFor(device, gateway));
     if (!source) {
       const text = `${formatIp(prefix)}/${prefixLength}`;
-      throw new MegaflowError('bad-config', `route ${text}: ${device} has no address to send from`, text, `an address of ${device} in the subnet of the prefix or of the gateway`);
+      throw new MegaflowError(
+        'bad-config',
+        `route ${text}: ${device} has no address to send from`,
+        text,
+        `an address of ${device} in the subnet of the prefix or of the gateway`,
+      );
     }
     const length = mappedLength(prefix, prefixLength);
     const priority = length + (kind === 'user' ? 32 : local ? 64 : 0);
@@ -80,7 +85,10 @@ export class Router {
     const masked = maskAddress(prefix, prefixLength);
     const at = this.#routes.findIndex(
       (route) =>
-        route.kind === kind && route.prefixLength === prefixLength && route.mark === mark && formatIp(route.prefix) === formatIp(masked),
+        route.kind === kind &&
+        route.prefixLength === prefixLength &&
+        route.mark === mark &&
+        formatIp(route.prefix) === formatIp(masked),
     );
     if (at < 0) return false;
     this.#listening.delete(this.#routes[at].device);
@@ -102,7 +110,11 @@ export class Router {
    * The route to `destination` for packets with `mark`; where the caller insists on a source address, a local route must lead to
    * it, and it is the one used.
    */
-  lookup(destination: Uint8Array, mark = 0, source?: Uint8Array): { device: string; source: Uint8Array; gateway: Uint8Array | undefined } | undefined {
+  lookup(
+    destination: Uint8Array,
+    mark = 0,
+    source?: Uint8Array,
+  ): { device: string; source: Uint8Array; gateway: Uint8Array | undefined } | undefined {
     if (source && !this.#find(source, mark)?.local) return undefined;
     const route = this.#find(destination, mark);
     return route && { device: route.device, source: source ?? route.source, gateway: route.gateway };
@@ -129,8 +141,13 @@ export class Router {
   #sourceFor(device: string, ip: Uint8Array): Uint8Array | undefined {
     let best: DeviceAddress | undefined;
     for (const address of this.#addresses()) {
-      if (address.device !== device || !contains(maskAddress(address.ip, address.prefixLength), address.prefixLength, ip)) continue;
-      if (!best || mappedLength(address.ip, address.prefixLength) > mappedLength(best.ip, best.prefixLength)) best = address;
+      if (
+        address.device !== device ||
+        !contains(maskAddress(address.ip, address.prefixLength), address.prefixLength, ip)
+      )
+        continue;
+      if (!best || mappedLength(address.ip, address.prefixLength) > mappedLength(best.ip, best.prefixLength))
+        best = address;
     }
     return best?.ip;
   }
@@ -166,5 +183,10 @@ function mapped(ip: Uint8Array): Uint8Array {
 }
 
 function sameRoute(a: Route, b: Route): boolean {
-  return a.priority === b.priority && a.mark === b.mark && a.prefixLength === b.prefixLength && formatIp(a.prefix) === formatIp(b.prefix);
+  return (
+    a.priority === b.priority &&
+    a.mark === b.mark &&
+    a.prefixLength === b.prefixLength &&
+    formatIp(a.prefix) === formatIp(b.prefix)
+  );
 }

@@ -11,13 +11,17 @@ function refuse(kind: string, text: unknown, allowed: string): never {
 
 /** `'aa:55:aa:55:00:01'` as a number. */
 export function parseMac(text: string): number {
-  if (!/^[0-9a-fA-F]{1,2}(:[0-9a-fA-F]{1,2}){5}$/.test(text)) refuse('a MAC address', text, 'six hexadecimal bytes with colons');
+  if (!/^[0-9a-fA-F]{1,2}(:[0-9a-fA-F]{1,2}){5}$/.test(text))
+    refuse('a MAC address', text, 'six hexadecimal bytes with colons');
   return text.split(':').reduce((mac, byte) => mac * 256 + parseInt(byte, 16), 0);
 }
 
 /** A 48-bit number as `'aa:55:aa:55:00:01'`. */
 export function formatMac(mac: number): string {
-  return mac.toString(16).padStart(12, '0').replace(/..(?=.)/g, '$&:');
+  return mac
+    .toString(16)
+    .padStart(12, '0')
+    .replace(/..(?=.)/g, '$&:');
 }
 
 /** `'10.10.10.1'` as an unsigned number. */

@@ -70,7 +70,12 @@ export function toHex(bytes: Uint8Array, offset = 0, end = bytes.length): string
 export function fromHex(text: string): Uint8Array {
   const digits = text.replace(/\s+/g, '');
   if (digits.length % 2 !== 0 || /[^0-9a-fA-F]/.test(digits)) {
-    throw new MegaflowError('bad-argument', `not hexadecimal text: ${text.slice(0, 60)}`, text, 'an even number of hexadecimal digits');
+    throw new MegaflowError(
+      'bad-argument',
+      `not hexadecimal text: ${text.slice(0, 60)}`,
+      text,
+      'an even number of hexadecimal digits',
+    );
   }
   const bytes = new Uint8Array(digits.length / 2);
   for (let at = 0; at < bytes.length; at++) bytes[at] = parseInt(digits.slice(2 * at, 2 * at + 2), 16);

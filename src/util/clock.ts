@@ -88,19 +88,35 @@ export class ManualClock implements Clock {
    * for so long. (`ovs-appctl time/warp` does this.)
    */
   leap(ms: number): void {
-    if (!(ms >= 0)) throw new MegaflowError('bad-argument', `a clock cannot move by ${ms} ms`, ms, 'a number of milliseconds, 0 or more');
+    if (!(ms >= 0))
+      throw new MegaflowError(
+        'bad-argument',
+        `a clock cannot move by ${ms} ms`,
+        ms,
+        'a number of milliseconds, 0 or more',
+      );
     this.#now += ms;
     this.advance(0);
   }
 
   /** Moves on by `ms` (0 or more), calling every timer that falls due, each at its own time. */
   advance(ms: number): void {
-    if (!(ms >= 0)) throw new MegaflowError('bad-argument', `a clock cannot move by ${ms} ms`, ms, 'a number of milliseconds, 0 or more');
+    if (!(ms >= 0))
+      throw new MegaflowError(
+        'bad-argument',
+        `a clock cannot move by ${ms} ms`,
+        ms,
+        'a number of milliseconds, 0 or more',
+      );
     const target = this.#now + ms;
     for (;;) {
       let next: { at: number; sequence: number; callback: () => void } | undefined;
       for (const timer of this.#timers) {
-        if (timer.at <= target && (!next || timer.at < next.at || (timer.at === next.at && timer.sequence < next.sequence))) next = timer;
+        if (
+          timer.at <= target &&
+          (!next || timer.at < next.at || (timer.at === next.at && timer.sequence < next.sequence))
+        )
+          next = timer;
       }
       if (!next) break;
       this.#timers.splice(this.#timers.indexOf(next), 1);

@@ -45,7 +45,7 @@ export function hashBytes(bytes: Uint8Array, basis: number): number {
 
 /** Four bytes as a little-endian word; those past the end are 0. */
 function wordAt(bytes: Uint8Array, at: number): number {
-  return (bytes[at] | 0) | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
+  return bytes[at] | 0 | (bytes[at + 1] << 8) | (bytes[at + 2] << 16) | (bytes[at + 3] << 24);
 }
 
 /** Bob Jenkins' lookup3 hash of bytes (lib/jhash.c of Open vSwitch), with words as on a little-endian machine. */

@@ -63,7 +63,8 @@ export type Reason = (typeof Reason)[keyof typeof Reason];
 export const REASON_COUNT = Math.max(...Object.values(Reason)) + 1;
 
 const names: string[] = [];
-for (const [name, reason] of Object.entries(Reason)) names[reason] = name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
+for (const [name, reason] of Object.entries(Reason))
+  names[reason] = name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
 
 /** The name of a reason in kebab case: `bad-checksum`. */
 export function reasonName(reason: number): string {
@@ -73,6 +74,7 @@ export function reasonName(reason: number): string {
 /** The counters that are not zero, by name: plain data for people and for JSON. */
 export function reasonCounts(counters: Float64Array): Record<string, number> {
   const counts: Record<string, number> = {};
-  for (let reason = 1; reason < counters.length; reason++) if (counters[reason] !== 0) counts[reasonName(reason)] = counters[reason];
+  for (let reason = 1; reason < counters.length; reason++)
+    if (counters[reason] !== 0) counts[reasonName(reason)] = counters[reason];
   return counts;
 }

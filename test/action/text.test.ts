@@ -175,12 +175,7 @@ describe('actions as data', () => {
       'b0006558' + 'beef0000' + '00000015' + '00000006',
     );
     const header = (text: string): string =>
-      toHex(
-        only(
-          CANONICAL.find((line) => line.includes(text))!,
-          'tnl_push',
-        ).header.bytes,
-      );
+      toHex(only(CANONICAL.find((line) => line.includes(text))!, 'tnl_push').header.bytes);
     // GTPv1-U (3GPP TS 29.281): version 1, a packet of the user, TEID 0x7b.
     expect(header('gtpu').slice(2 * 42)).toBe('30ff00000000007b');
     // draft-foschiano-erspan-03: GRE with a sequence number, then version and session, then index, or time stamp and

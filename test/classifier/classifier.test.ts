@@ -95,6 +95,8 @@ describe(`the classifier, seed ${seed}`, () => {
     expect(lookupAll(classifier, 3)).toEqual([1]);
     expect([...rows.flows.subarray(0, 3)]).toEqual([flows[0], -1, flows[1]]);
     expect(classifier.counters()).toEqual({ exactMatchHits: 1, tupleSpaceHits: 3, misses: 2 });
-    expect(() => createClassifier(rows, { exactMatchEntries: 1 })).toThrow(expect.objectContaining({ code: 'bad-option' }));
+    expect(() => createClassifier(rows, { exactMatchEntries: 1 })).toThrow(
+      expect.objectContaining({ code: 'bad-option' }),
+    );
   });
 });

@@ -162,13 +162,19 @@ describe('the exact-match cache', () => {
 
   it('refuses options that make no sense', () => {
     for (const entries of [0, 32, 100, 1.5, 131072, NaN]) {
-      expect(() => createExactMatchCache({ entries })).toThrow(expect.objectContaining({ code: 'bad-option', value: entries }));
+      expect(() => createExactMatchCache({ entries })).toThrow(
+        expect.objectContaining({ code: 'bad-option', value: entries }),
+      );
     }
     for (const insertInverseProbability of [-1, 0.5, 2 ** 32, NaN]) {
-      expect(() => createExactMatchCache({ insertInverseProbability })).toThrow(expect.objectContaining({ code: 'bad-option' }));
+      expect(() => createExactMatchCache({ insertInverseProbability })).toThrow(
+        expect.objectContaining({ code: 'bad-option' }),
+      );
     }
     for (const its of [0, 2 ** 31, 1.5]) {
-      expect(() => createExactMatchCache({ seed: its })).toThrow(expect.objectContaining({ code: 'bad-option', value: its }));
+      expect(() => createExactMatchCache({ seed: its })).toThrow(
+        expect.objectContaining({ code: 'bad-option', value: its }),
+      );
     }
   });
 });

@@ -38,7 +38,9 @@ describe(`recognising packets, seed ${seed}`, () => {
       setHashes();
       extract(burst, count, first);
       const isNarrow = (row: number): boolean => (rows.keys[row * KEY_WORDS + GROUPS_WORD] & ~Group.tunnel) === 0;
-      const wanted = given.map((_, index) => (isNarrow(first + index) ? cache.lookup(rows.keys, first + index, rows.hashes[first + index]) : -1));
+      const wanted = given.map((_, index) =>
+        isNarrow(first + index) ? cache.lookup(rows.keys, first + index, rows.hashes[first + index]) : -1,
+      );
       const hashes = given.map((_, index) => pool.hash[burst[index]]);
       const flags = [...rows.tcpFlags.subarray(first, first + count)];
 
@@ -53,7 +55,8 @@ describe(`recognising packets, seed ${seed}`, () => {
 
       for (const row of unknown.subarray(0, left)) {
         // Only packets without a hash of their own teach the cache, as its answer must be right for both kinds.
-        if (rows.tupleHashes[row] !== 0 && random.below(4) === 0) cache.insert(rows.keys, row, rows.hashes[row], random.below(50), rows.tupleHashes[row]);
+        if (rows.tupleHashes[row] !== 0 && random.below(4) === 0)
+          cache.insert(rows.keys, row, rows.hashes[row], random.below(50), rows.tupleHashes[row]);
       }
       if (random.below(10) === 0) cache.forget(random.below(50));
       pool.releaseBurst(burst, count);

@@ -60,7 +60,8 @@ class Twin {
   check(key: Int32Array, flow: number): void {
     if (flow >= 0) {
       const rule = this.rules.get(flow);
-      if (rule === undefined || !matchesRule(rule, key)) throw new Error(`seed ${seed}: flow ${flow} does not match [${key}]`);
+      if (rule === undefined || !matchesRule(rule, key))
+        throw new Error(`seed ${seed}: flow ${flow} does not match [${key}]`);
     } else if (this.matches(key)) {
       throw new Error(`seed ${seed}: no flow was found for [${key}]`);
     }
@@ -88,10 +89,15 @@ describe(`a tuple space beside a linear search, seed ${seed}`, () => {
     expect(space.subtables).toBeGreaterThan(64);
     let found = 0;
     for (let round = 0; round < 20; round++) {
-      lookupAll(space, 5_024, (into) => randomKey(random, into), (key, flow) => {
-        twin.check(key, flow);
-        if (flow >= 0) found++;
-      });
+      lookupAll(
+        space,
+        5_024,
+        (into) => randomKey(random, into),
+        (key, flow) => {
+          twin.check(key, flow);
+          if (flow >= 0) found++;
+        },
+      );
       const numbers = [...twin.rules.keys()];
       for (let index = 0; index < 1000; index++) {
         const [flow] = numbers.splice(random.below(numbers.length), 1);
@@ -121,15 +127,21 @@ describe(`a tuple space beside a linear search, seed ${seed}`, () => {
       }
       expect(space.subtables).toBe(maskCount);
       const rules = [...twin.rules.values()];
-      lookupAll(space, 640, (into) => {
-        randomKey(random, into);
-        // Half of the keys are a rule's with noise where its mask does not look.
-        if (random.below(2) === 0) {
-          const { key, mask } = rules[random.below(rules.length)];
-          for (let word = 0; word < KEY_WORDS; word++) into[word] = (key[word] & mask[word]) | (into[word] & ~mask[word]);
-          sealKey(into);
-        }
-      }, (key, flow) => twin.check(key, flow));
+      lookupAll(
+        space,
+        640,
+        (into) => {
+          randomKey(random, into);
+          // Half of the keys are a rule's with noise where its mask does not look.
+          if (random.below(2) === 0) {
+            const { key, mask } = rules[random.below(rules.length)];
+            for (let word = 0; word < KEY_WORDS; word++)
+              into[word] = (key[word] & mask[word]) | (into[word] & ~mask[word]);
+            sealKey(into);
+          }
+        },
+        (key, flow) => twin.check(key, flow),
+      );
     }
   });
 
@@ -140,7 +152,7 @@ describe(`a tuple space beside a linear search, seed ${seed}`, () => {
       const twin = new Twin();
       const masks = Array.from({ length: 24 }, (_, index) => {
         const mask = keyWith({ 0: -1, 2: -1, 5: -1 });
-        for (const word of words) mask[word] = -1 << ((index * word) % 24);
+        for (const word of words) mask[word] = -1 << (index * word) % 24;
         mask[9] = -1 << index;
         return mask;
       });
@@ -161,7 +173,12 @@ describe(`a tuple space beside a linear search, seed ${seed}`, () => {
       // Each flow's own key is found, whatever lies in the other subtables.
       const rules = [...twin.rules.values()];
       let next = 0;
-      lookupAll(space, rules.length, (into) => into.set(rules[next++ % rules.length].key), (its, flow) => twin.check(its, flow));
+      lookupAll(
+        space,
+        rules.length,
+        (into) => into.set(rules[next++ % rules.length].key),
+        (its, flow) => twin.check(its, flow),
+      );
     }
   });
 
@@ -173,11 +190,19 @@ describe(`a tuple space beside a linear search, seed ${seed}`, () => {
       for (let step = 0; step < 5; step++) result = Math.imul(result, 2 - Math.imul(factor, result));
       return result;
     };
-    for (const [one, other] of [[8, 9], [8, 13], [30, 33], [9, 34]]) {
+    for (const [one, other] of [
+      [8, 9],
+      [8, 13],
+      [30, 33],
+      [9, 34],
+    ]) {
       const mask = keyWith({ [one]: -1, [other]: -1 });
       // Two keys: (5, x) and (6, y) with y such that the sums are the same.
       const keyOf = (value: number, sum: number): Int32Array =>
-        keyWith({ [one]: value, [other]: fold(Math.imul(sum - Math.imul(fold(value), FACTORS[one]), inverse(FACTORS[other]))) });
+        keyWith({
+          [one]: value,
+          [other]: fold(Math.imul(sum - Math.imul(fold(value), FACTORS[one]), inverse(FACTORS[other]))),
+        });
       const [first, second, third] = [5, 6, 7].map((value) => keyOf(value, 0x12345678));
       const subtable = createSubtable(0, mask);
       expect(hashKey(subtable, first, 0)).toBe(0x12345678);
@@ -205,17 +230,27 @@ describe(`a tuple space beside a linear search, seed ${seed}`, () => {
     const flows = rules.map((rule) => insertBoth(space, twin, rule));
     for (let round = 0; round < 200; round++) {
       const mostly = random.below(3);
-      lookupAll(space, BURST, (into) => {
-        const port = 1 + (random.below(8) === 0 ? random.below(3) : mostly);
-        into.set(keyWith({ 0: port, 2: random.below(16) === 0 ? 8 : 7, 14: 5, 7: random.word() }));
-      }, (key, flow) => twin.check(key, flow));
+      lookupAll(
+        space,
+        BURST,
+        (into) => {
+          const port = 1 + (random.below(8) === 0 ? random.below(3) : mostly);
+          into.set(keyWith({ 0: port, 2: random.below(16) === 0 ? 8 : 7, 14: 5, 7: random.word() }));
+        },
+        (key, flow) => twin.check(key, flow),
+      );
       // The flow that was asked for first goes, and its number is given to another.
       if (round % 10 === 9) {
         for (const flow of flows.splice(0)) {
           space.remove(flow);
           twin.rules.delete(flow);
         }
-        lookupAll(space, BURST, (into) => into.set(rules[mostly].key), (key, flow) => twin.check(key, flow));
+        lookupAll(
+          space,
+          BURST,
+          (into) => into.set(rules[mostly].key),
+          (key, flow) => twin.check(key, flow),
+        );
         rules.reverse();
         flows.push(...rules.map((rule) => insertBoth(space, twin, rule)));
       }
@@ -299,7 +334,8 @@ describe('insert, find and remove', () => {
 
   it('leave nothing after clear', () => {
     const space = createTupleSpace();
-    for (let port = 0; port < 1000; port++) space.insert(keyWith({ 0: port, 40: port + 1 }), keyWith({ 0: -1, 40: -1 }));
+    for (let port = 0; port < 1000; port++)
+      space.insert(keyWith({ 0: port, 40: port + 1 }), keyWith({ 0: -1, 40: -1 }));
     expect(lookupOne(space, keyWith({ 0: 5, 40: 6 }))).toBeGreaterThanOrEqual(0);
     space.clear();
     expect([space.size, space.subtables, space.flowCapacity]).toEqual([0, 0, 256]);
@@ -360,15 +396,25 @@ describe(`growth, seed ${seed}`, () => {
     const count = 200_000;
     // Addresses whose last octets vary, in the top bytes of their words: the hash must not be their sum alone.
     const keyOf = (index: number): Int32Array =>
-      keyWith({ 0: 1, 8: ((index & 255) << 24) | 0x10a, 9: (((index >>> 8) & 255) << 24) | ((index >>> 16) << 16) | 0x20a });
-    for (let index = 0; index < count; index++) if (space.insert(keyOf(index), mask) !== index) throw new Error(`${index}`);
+      keyWith({
+        0: 1,
+        8: ((index & 255) << 24) | 0x10a,
+        9: (((index >>> 8) & 255) << 24) | ((index >>> 16) << 16) | 0x20a,
+      });
+    for (let index = 0; index < count; index++)
+      if (space.insert(keyOf(index), mask) !== index) throw new Error(`${index}`);
     expect(space.size).toBe(count);
     expect(space.flowCapacity).toBeGreaterThanOrEqual(count);
     const sample = (check: (index: number, flow: number) => void): void => {
-      lookupAll(space, 20_000, (into) => into.set(keyOf(random.below(count))), (key, flow) => {
-        const index = (key[8] >>> 24) | ((key[9] >>> 24) << 8) | (((key[9] >>> 16) & 255) << 16);
-        check(index, flow);
-      });
+      lookupAll(
+        space,
+        20_000,
+        (into) => into.set(keyOf(random.below(count))),
+        (key, flow) => {
+          const index = (key[8] >>> 24) | ((key[9] >>> 24) << 8) | (((key[9] >>> 16) & 255) << 16);
+          check(index, flow);
+        },
+      );
     };
     sample((index, flow) => {
       if (flow !== index) throw new Error(`seed ${seed}: flow ${flow} for ${index}`);

@@ -14,7 +14,17 @@ let clock: ManualClock;
 /** The topology of the reference: an overlay, an underlay with an address, a tunnel on port 9. */
 beforeEach(() => {
   ({ vswitch, clock } = createTestSwitch());
-  vswitch.addBridge({ name: 'br0', mac: 'aa:55:aa:55:00:01', ports: [{ name: 'p1' }, { name: 'vxlan1', interface: { type: 'vxlan', ofport: 9, options: { remote_ip: '10.10.10.2', key: '5', dst_port: '8472' } } }] });
+  vswitch.addBridge({
+    name: 'br0',
+    mac: 'aa:55:aa:55:00:01',
+    ports: [
+      { name: 'p1' },
+      {
+        name: 'vxlan1',
+        interface: { type: 'vxlan', ofport: 9, options: { remote_ip: '10.10.10.2', key: '5', dst_port: '8472' } },
+      },
+    ],
+  });
   vswitch.addBridge({ name: 'br1', mac: 'aa:55:aa:55:10:01', ports: [{ name: 'ens8' }] });
   vswitch.addAddress('br1', '10.10.10.1/24');
 });
@@ -66,7 +76,9 @@ describe('dpctl/dump-flows', () => {
   it('prints a header, and a line a flow with its counters and its age', () => {
     vswitch.deliver('p1', udp(A, B, '1.1.1.1', '1.1.1.2'));
     // The neighbour is asked for, so the tunnel has no part in it yet.
-    expect(appctl(vswitch, 'dpctl/dump-flows')).toBe(`flow-dump from the main thread:\n${key}, packets:0, bytes:0, used:never, actions:1\n`);
+    expect(appctl(vswitch, 'dpctl/dump-flows')).toBe(
+      `flow-dump from the main thread:\n${key}, packets:0, bytes:0, used:never, actions:1\n`,
+    );
     vswitch.deliver('p1', udp(A, B, '1.1.1.1', '1.1.1.2'));
     clock.advance(1234);
     expect(appctl(vswitch, 'dpctl/dump-flows')).toContain(', packets:1, bytes:50, used:1.234s, actions:1\n');
@@ -79,7 +91,9 @@ describe('dpctl/dump-flows', () => {
     expect(named).toContain('actions:br0');
     const verbose = appctl(vswitch, 'dpctl/dump-flows', '-m');
     expect(verbose).toContain('in_port(p1)');
-    expect(verbose).toMatch(/ipv4\(src=1\.1\.1\.1\/0\.0\.0\.0,dst=1\.1\.1\.2\/0\.0\.0\.0,proto=17\/0,tos=0\/0x3,ttl=64\/0,frag=no\),udp\(src=1000\/0,dst=2000\/0\)/);
+    expect(verbose).toMatch(
+      /ipv4\(src=1\.1\.1\.1\/0\.0\.0\.0,dst=1\.1\.1\.2\/0\.0\.0\.0,proto=17\/0,tos=0\/0x3,ttl=64\/0,frag=no\),udp\(src=1000\/0,dst=2000\/0\)/,
+    );
     expect(appctl(vswitch, 'dpctl/dump-flows', '-m', '--no-names')).toContain('in_port(2)');
   });
 });
@@ -100,7 +114,9 @@ describe('fdb/show and fdb/flush', () => {
       ].join('\n'),
     );
     expect(appctl(vswitch, 'fdb/flush', 'br0')).toBe('table successfully flushed\n');
-    expect(appctl(vswitch, 'fdb/show', 'br0')).toBe(' port  VLAN  MAC                Age\n    9     0  00:00:00:00:00:77  static\n');
+    expect(appctl(vswitch, 'fdb/show', 'br0')).toBe(
+      ' port  VLAN  MAC                Age\n    9     0  00:00:00:00:00:77  static\n',
+    );
     vswitch.deliver('p1', frame(A, BROADCAST));
     vswitch.deliver('ens8', frame(B, BROADCAST));
     expect(appctl(vswitch, 'fdb/flush')).toBe('table successfully flushed\n');
@@ -109,7 +125,11 @@ describe('fdb/show and fdb/flush', () => {
 });
 
 describe('tnl/neigh/show and tnl/neigh/set', () => {
-  const head = ['IP                                            MAC                 Bridge', '==========================================================================', ''];
+  const head = [
+    'IP                                            MAC                 Bridge',
+    '==========================================================================',
+    '',
+  ];
 
   it('print and set what is known', () => {
     expect(appctl(vswitch, 'tnl/neigh/show')).toBe(head.join('\n'));
@@ -167,7 +187,10 @@ describe('a switch from JSON', () => {
   it('is refused without bridges, and closed where a part is refused', () => {
     expect(() => createSwitch({} as never)).toThrow(expect.objectContaining({ code: 'bad-config' }));
     const before = clock.pending;
-    const config = { bridges: [{ name: 'b', mac: 'aa:55:aa:55:00:01' }], addresses: [{ dev: 'nobody', ip: '1.1.1.1/8' }] };
+    const config = {
+      bridges: [{ name: 'b', mac: 'aa:55:aa:55:00:01' }],
+      addresses: [{ dev: 'nobody', ip: '1.1.1.1/8' }],
+    };
     expect(() => createSwitch(config, { clock })).toThrow(expect.objectContaining({ code: 'not-found' }));
     expect(clock.pending).toBe(before);
   });
@@ -175,7 +198,14 @@ describe('a switch from JSON', () => {
   it('has all that the configuration says', () => {
     const made = createSwitch(
       {
-        bridges: [{ name: 'b', mac: 'aa:55:aa:55:00:01', ports: [{ name: 'q', tag: 5 }], otherConfig: { 'mac-aging-time': '20' } }],
+        bridges: [
+          {
+            name: 'b',
+            mac: 'aa:55:aa:55:00:01',
+            ports: [{ name: 'q', tag: 5 }],
+            otherConfig: { 'mac-aging-time': '20' },
+          },
+        ],
         addresses: [{ dev: 'b', ip: '10.0.0.1/8' }],
         routes: [{ prefix: '0.0.0.0/0', dev: 'b', gateway: '10.0.0.9' }],
         neighbors: [{ bridge: 'b', ip: '10.0.0.2', mac: B }],

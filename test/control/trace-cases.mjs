@@ -12,9 +12,17 @@
 /** @param {string} name @param {number} number */
 const mac = (name, number) => `aa:55:${name}:00:00:${number.toString(16).padStart(2, '0')}`;
 /** @param {string} name @param {number} [ofport] @param {object} [more] */
-const port = (name, ofport, more = {}) => ({ name, interface: { type: 'system', ...(ofport ? { ofport } : {}) }, ...more });
+const port = (name, ofport, more = {}) => ({
+  name,
+  interface: { type: 'system', ...(ofport ? { ofport } : {}) },
+  ...more,
+});
 /** @param {string} name @param {number} ofport @param {string} peer @param {object} [more] */
-const patch = (name, ofport, peer, more = {}) => ({ name, interface: { type: 'patch', ofport, options: { peer } }, ...more });
+const patch = (name, ofport, peer, more = {}) => ({
+  name,
+  interface: { type: 'patch', ofport, options: { peer } },
+  ...more,
+});
 /** @param {string} name @param {number} ofport @param {Record<string, string>} options */
 const vxlan = (name, ofport, options) => ({ name, interface: { type: 'vxlan', ofport, options } });
 
@@ -96,11 +104,20 @@ export const cases = [
       ['br0', 'in_port=4', '505400000002505400000001810000'],
       ['br0', `in_port=1,${TCP.replace(':01,', ':33,')}`, '-generate'],
       ['br0', `in_port=1,${TCP.replace(':01,', ':11,')}`, '--generate', '--l7', '0102', '--l7-len', '20'],
-      ['in_port(@p1),eth(src=50:54:00:00:00:01,dst=50:54:00:00:00:02),eth_type(0x0800),ipv4(src=10.0.0.1,dst=10.0.0.2,proto=6,tos=0,ttl=64,frag=no),tcp(src=1,dst=2)'],
+      [
+        'in_port(@p1),eth(src=50:54:00:00:00:01,dst=50:54:00:00:00:02),eth_type(0x0800),ipv4(src=10.0.0.1,dst=10.0.0.2,proto=6,tos=0,ttl=64,frag=no),tcp(src=1,dst=2)',
+      ],
       ['recirc_id(0),in_port(@p3),eth(src=50:54:00:00:00:01,dst=50:54:00:00:00:02),eth_type(0x0800),ipv4(frag=no)'],
-      ['in_port(@p4),eth(src=50:54:00:00:00:01,dst=50:54:00:00:00:02),eth_type(0x8100),vlan(vid=20,pcp=0),encap(eth_type(0x0800),ipv4(frag=no))'],
-      ['in_port(@p1),eth(src=50:54:00:00:00:01,dst=50:54:00:00:00:02),eth_type(0x0806),arp(sip=10.0.0.1,tip=10.0.0.2,op=1,sha=50:54:00:00:00:01,tha=00:00:00:00:00:00)'],
-      ['in_port(@p1),eth(src=50:54:00:00:00:01,dst=50:54:00:00:00:02),eth_type(0x88b5)', frame('50540000000250540000002288b6')],
+      [
+        'in_port(@p4),eth(src=50:54:00:00:00:01,dst=50:54:00:00:00:02),eth_type(0x8100),vlan(vid=20,pcp=0),encap(eth_type(0x0800),ipv4(frag=no))',
+      ],
+      [
+        'in_port(@p1),eth(src=50:54:00:00:00:01,dst=50:54:00:00:00:02),eth_type(0x0806),arp(sip=10.0.0.1,tip=10.0.0.2,op=1,sha=50:54:00:00:00:01,tha=00:00:00:00:00:00)',
+      ],
+      [
+        'in_port(@p1),eth(src=50:54:00:00:00:01,dst=50:54:00:00:00:02),eth_type(0x88b5)',
+        frame('50540000000250540000002288b6'),
+      ],
       ['in_port(p1),eth(src=50:54:00:00:00:01,dst=50:54:00:00:00:02),eth_type(0x88b5)'],
     ],
   },
@@ -129,7 +146,9 @@ export const cases = [
       ['eth(src=50:54:00:00:00:01,dst=50:54:00:00:00:02),eth_type(0x88b5)'],
       ['in_port(@p1),eth(src=50:54:00:00:00:01,dst=50:54:00:00:00:02'],
       ['recirc_id(0x77),in_port(@p1),eth(src=50:54:00:00:00:01,dst=50:54:00:00:00:02),eth_type(0x88b5)'],
-      ['tunnel(tun_id=0x1,src=1.1.1.1,dst=2.2.2.2,ttl=64,flags(key)),in_port(@p1),eth(src=50:54:00:00:00:01,dst=50:54:00:00:00:02),eth_type(0x88b5)'],
+      [
+        'tunnel(tun_id=0x1,src=1.1.1.1,dst=2.2.2.2,ttl=64,flags(key)),in_port(@p1),eth(src=50:54:00:00:00:01,dst=50:54:00:00:00:02),eth_type(0x88b5)',
+      ],
       ['br0', 'in_port=1', '--names'],
     ],
   },
@@ -203,7 +222,10 @@ export const cases = [
       ['br0', `in_port=2,${UDP}`],
       ['br0', `in_port=2,${ICMP}`],
       ['br0', `in_port=2,${ETH},dl_vlan=5,dl_vlan_pcp=1,dl_type=0x88b5`],
-      ['br0', `in_port=2,${ETH},icmp6,ipv6_src=fd00::1,ipv6_dst=fd00::2,icmp_type=135,icmp_code=0,nd_target=fd00::3,nd_sll=50:54:00:00:00:01`],
+      [
+        'br0',
+        `in_port=2,${ETH},icmp6,ipv6_src=fd00::1,ipv6_dst=fd00::2,icmp_type=135,icmp_code=0,nd_target=fd00::3,nd_sll=50:54:00:00:00:01`,
+      ],
       ['br0', `in_port=3,${TCP}`],
       ['br0', `in_port=3,${TCP},nw_frag=later`],
       ['br0', `in_port=3,${TCP},nw_frag=first`],
@@ -296,7 +318,11 @@ export const cases = [
     name: 'patches',
     config: {
       bridges: [
-        { name: 'br0', mac: mac('aa', 0), ports: [port('p1', 1), patch('a0', 2, 'a1'), port('p3', 3), patch('b0', 4, 'nowhere')] },
+        {
+          name: 'br0',
+          mac: mac('aa', 0),
+          ports: [port('p1', 1), patch('a0', 2, 'a1'), port('p3', 3), patch('b0', 4, 'nowhere')],
+        },
         {
           name: 'br1',
           mac: mac('aa', 1),
@@ -404,17 +430,44 @@ export const cases = [
       ['br0', `in_port=1,${ETH},dl_type=0x88b7`],
       ['br0', `in_port=1,${ETH},dl_type=0x88b8`],
       ['br0', `in_port=1,${TCP6}`],
-      ['br1', `in_port=1,dl_src=02:00:00:00:02:02,dl_dst=${mac('aa', 1)},udp,nw_src=10.1.0.2,nw_dst=10.1.0.1,udp_src=5555,udp_dst=4789`],
-      ['br1', `in_port=1,dl_src=02:00:00:00:02:02,dl_dst=${mac('aa', 1)},udp,nw_src=10.1.0.2,nw_dst=10.1.0.1,udp_src=5555,udp_dst=53`],
-      ['br1', `in_port=1,dl_src=02:00:00:00:02:02,dl_dst=${mac('aa', 1)},udp,nw_src=10.1.0.2,nw_dst=10.1.0.1,udp_src=5555,udp_dst=4789,nw_frag=first`],
-      ['br1', `in_port=1,dl_src=02:00:00:00:02:02,dl_dst=${mac('aa', 1)},arp,arp_op=2,arp_spa=10.1.0.3,arp_tpa=10.1.0.1,arp_sha=02:00:00:00:02:02`],
-      ['br1', `in_port=1,dl_src=02:00:00:00:02:02,dl_dst=ff:ff:ff:ff:ff:ff,arp,arp_op=1,arp_spa=10.1.0.3,arp_tpa=10.1.0.1,arp_sha=02:00:00:00:02:02`],
-      ['tunnel(tun_id=0x5,src=10.1.0.2,dst=10.1.0.1,tos=0x0,ttl=64,flags(key)),recirc_id(0),in_port(@vxlan_sys_4789),eth(src=50:54:00:00:00:01,dst=50:54:00:00:00:02),eth_type(0x0800),ipv4(src=10.0.0.1,dst=10.0.0.2,proto=17,tos=0,ttl=64,frag=no),udp(src=1,dst=2)'],
-      ['tunnel(tun_id=0x5,src=10.1.0.2,dst=10.1.0.1,tos=0x3,ttl=64,flags(key)),recirc_id(0),in_port(@vxlan_sys_4789),eth(src=50:54:00:00:00:01,dst=50:54:00:00:00:02),eth_type(0x0800),ipv4(src=10.0.0.1,dst=10.0.0.2,proto=17,tos=1,ttl=64,frag=no),udp(src=1,dst=2)'],
-      ['tunnel(tun_id=0x5,src=10.1.0.2,dst=10.1.0.1,tos=0x3,ttl=64,flags(key)),recirc_id(0),in_port(@vxlan_sys_4789),eth(src=50:54:00:00:00:01,dst=50:54:00:00:00:02),eth_type(0x0800),ipv4(src=10.0.0.1,dst=10.0.0.2,proto=17,tos=0,ttl=64,frag=no),udp(src=1,dst=2)'],
-      ['tunnel(tun_id=0x6,src=10.1.0.3,dst=10.1.0.1,tos=0x0,ttl=64,flags(key)),recirc_id(0),in_port(@vxlan_sys_4789),eth(src=50:54:00:00:00:01,dst=50:54:00:00:00:02),eth_type(0x88b5)'],
-      ['tunnel(tun_id=0x9999,src=10.1.0.2,dst=10.1.0.1,tos=0x0,ttl=64,flags(key)),recirc_id(0),in_port(@vxlan_sys_4789),eth(src=50:54:00:00:00:01,dst=50:54:00:00:00:02),eth_type(0x88b5)'],
-      ['tunnel(tun_id=0x55,src=10.7.0.2,dst=10.1.0.2,tos=0x0,ttl=64,flags(key)),recirc_id(0),in_port(@vxlan_sys_4789),eth(src=50:54:00:00:00:01,dst=50:54:00:00:00:02),eth_type(0x88b5)'],
+      [
+        'br1',
+        `in_port=1,dl_src=02:00:00:00:02:02,dl_dst=${mac('aa', 1)},udp,nw_src=10.1.0.2,nw_dst=10.1.0.1,udp_src=5555,udp_dst=4789`,
+      ],
+      [
+        'br1',
+        `in_port=1,dl_src=02:00:00:00:02:02,dl_dst=${mac('aa', 1)},udp,nw_src=10.1.0.2,nw_dst=10.1.0.1,udp_src=5555,udp_dst=53`,
+      ],
+      [
+        'br1',
+        `in_port=1,dl_src=02:00:00:00:02:02,dl_dst=${mac('aa', 1)},udp,nw_src=10.1.0.2,nw_dst=10.1.0.1,udp_src=5555,udp_dst=4789,nw_frag=first`,
+      ],
+      [
+        'br1',
+        `in_port=1,dl_src=02:00:00:00:02:02,dl_dst=${mac('aa', 1)},arp,arp_op=2,arp_spa=10.1.0.3,arp_tpa=10.1.0.1,arp_sha=02:00:00:00:02:02`,
+      ],
+      [
+        'br1',
+        `in_port=1,dl_src=02:00:00:00:02:02,dl_dst=ff:ff:ff:ff:ff:ff,arp,arp_op=1,arp_spa=10.1.0.3,arp_tpa=10.1.0.1,arp_sha=02:00:00:00:02:02`,
+      ],
+      [
+        'tunnel(tun_id=0x5,src=10.1.0.2,dst=10.1.0.1,tos=0x0,ttl=64,flags(key)),recirc_id(0),in_port(@vxlan_sys_4789),eth(src=50:54:00:00:00:01,dst=50:54:00:00:00:02),eth_type(0x0800),ipv4(src=10.0.0.1,dst=10.0.0.2,proto=17,tos=0,ttl=64,frag=no),udp(src=1,dst=2)',
+      ],
+      [
+        'tunnel(tun_id=0x5,src=10.1.0.2,dst=10.1.0.1,tos=0x3,ttl=64,flags(key)),recirc_id(0),in_port(@vxlan_sys_4789),eth(src=50:54:00:00:00:01,dst=50:54:00:00:00:02),eth_type(0x0800),ipv4(src=10.0.0.1,dst=10.0.0.2,proto=17,tos=1,ttl=64,frag=no),udp(src=1,dst=2)',
+      ],
+      [
+        'tunnel(tun_id=0x5,src=10.1.0.2,dst=10.1.0.1,tos=0x3,ttl=64,flags(key)),recirc_id(0),in_port(@vxlan_sys_4789),eth(src=50:54:00:00:00:01,dst=50:54:00:00:00:02),eth_type(0x0800),ipv4(src=10.0.0.1,dst=10.0.0.2,proto=17,tos=0,ttl=64,frag=no),udp(src=1,dst=2)',
+      ],
+      [
+        'tunnel(tun_id=0x6,src=10.1.0.3,dst=10.1.0.1,tos=0x0,ttl=64,flags(key)),recirc_id(0),in_port(@vxlan_sys_4789),eth(src=50:54:00:00:00:01,dst=50:54:00:00:00:02),eth_type(0x88b5)',
+      ],
+      [
+        'tunnel(tun_id=0x9999,src=10.1.0.2,dst=10.1.0.1,tos=0x0,ttl=64,flags(key)),recirc_id(0),in_port(@vxlan_sys_4789),eth(src=50:54:00:00:00:01,dst=50:54:00:00:00:02),eth_type(0x88b5)',
+      ],
+      [
+        'tunnel(tun_id=0x55,src=10.7.0.2,dst=10.1.0.2,tos=0x0,ttl=64,flags(key)),recirc_id(0),in_port(@vxlan_sys_4789),eth(src=50:54:00:00:00:01,dst=50:54:00:00:00:02),eth_type(0x88b5)',
+      ],
     ],
   },
   {
@@ -424,14 +477,20 @@ export const cases = [
         {
           name: 'br0',
           mac: mac('aa', 0),
-          ports: [port('p1', 1), vxlan('t1', 2, { remote_ip: '10.1.0.2', key: '5' }), vxlan('t2', 3, { remote_ip: '10.1.0.3', key: '6' })],
+          ports: [
+            port('p1', 1),
+            vxlan('t1', 2, { remote_ip: '10.1.0.2', key: '5' }),
+            vxlan('t2', 3, { remote_ip: '10.1.0.3', key: '6' }),
+          ],
         },
       ],
       nativeTunnels: false,
     },
     commands: [
       ['br0', `in_port=1,${TCP}`],
-      ['tunnel(tun_id=0x5,src=10.1.0.2,dst=10.1.0.1,tos=0x0,ttl=64,flags(key)),recirc_id(0),in_port(@vxlan_sys_4789),eth(src=50:54:00:00:00:01,dst=50:54:00:00:00:02),eth_type(0x88b5)'],
+      [
+        'tunnel(tun_id=0x5,src=10.1.0.2,dst=10.1.0.1,tos=0x0,ttl=64,flags(key)),recirc_id(0),in_port(@vxlan_sys_4789),eth(src=50:54:00:00:00:01,dst=50:54:00:00:00:02),eth_type(0x88b5)',
+      ],
     ],
   },
 ];

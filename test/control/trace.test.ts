@@ -2,7 +2,19 @@
 // leaves no trace.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { ManualClock, MegaflowError, appctl, createSwitch, formatActions, formatTrace, fromHex, parseActions, trace, type SwitchConfig, type VSwitch } from '../../src/index.js';
+import {
+  ManualClock,
+  MegaflowError,
+  appctl,
+  createSwitch,
+  formatActions,
+  formatTrace,
+  fromHex,
+  parseActions,
+  trace,
+  type SwitchConfig,
+  type VSwitch,
+} from '../../src/index.js';
 import { cases } from './trace-cases.mjs';
 
 interface Recorded {
@@ -12,7 +24,9 @@ interface Recorded {
   answers: string[];
 }
 
-const recorded: Record<string, Recorded> = JSON.parse(readFileSync(new URL('./recorded-traces.json', import.meta.url), 'utf8'));
+const recorded: Record<string, Recorded> = JSON.parse(
+  readFileSync(new URL('./recorded-traces.json', import.meta.url), 'utf8'),
+);
 
 function build(config: SwitchConfig, receive: [string, string][] = []): VSwitch {
   const vswitch = createSwitch(config, { systemRoutes: false, lookupOrder: 'open-vswitch', clock: new ManualClock() });
@@ -34,7 +48,9 @@ function ask(vswitch: VSwitch, words: readonly string[]): string {
 /** Datapath ports by name, and recirculation numbers without their value: both are the implementation's choice. */
 function comparable(text: string, portName: (port: number) => string | undefined, names: boolean): string {
   return text
-    .replace(/^Datapath actions: (.*)$/m, (line, actions: string) => (names ? line : `Datapath actions: ${formatActions(parseActions(actions), { portName })}`))
+    .replace(/^Datapath actions: (.*)$/m, (line, actions: string) =>
+      names ? line : `Datapath actions: ${formatActions(parseActions(actions), { portName })}`,
+    )
     .replace(/recirc\(0x[0-9a-f]+\)/g, 'recirc(N)')
     .replace(/recirc_id=[1-9]\d*/g, 'recirc_id=N')
     .trimEnd();
@@ -63,12 +79,14 @@ function look(vswitch: VSwitch): unknown {
     datapath.flowNumbers().length,
     vswitch.counters(),
     appctl(vswitch, 'tnl/neigh/show'),
-    ...vswitch.bridges().map((bridge) => [
-      [...bridge.macTable].map(({ mac, vlan, port, expiresSecond }) => [mac, vlan, port.name, expiresSecond]),
-      [...bridge.tables.rules()].map(({ packets, bytes, usedMs }) => [packets, bytes, usedMs]),
-      bridge.tables.size,
-      bridge.ports.map(({ counters }) => ({ ...counters })),
-    ]),
+    ...vswitch
+      .bridges()
+      .map((bridge) => [
+        [...bridge.macTable].map(({ mac, vlan, port, expiresSecond }) => [mac, vlan, port.name, expiresSecond]),
+        [...bridge.tables.rules()].map(({ packets, bytes, usedMs }) => [packets, bytes, usedMs]),
+        bridge.tables.size,
+        bridge.ports.map(({ counters }) => ({ ...counters })),
+      ]),
   ];
 }
 
@@ -90,7 +108,10 @@ describe('a trace', () => {
         name: 'br0',
         mac: 'aa:55:aa:00:00:00',
         ports: [{ name: 'p1' }, { name: 'p2', tag: 5 }],
-        openflow: ['table=0,cookie=0x7,in_port=1,actions=mod_dl_dst:02:00:00:00:00:09,resubmit(,1)', 'table=1,actions=output:2,output:9'],
+        openflow: [
+          'table=0,cookie=0x7,in_port=1,actions=mod_dl_dst:02:00:00:00:00:09,resubmit(,1)',
+          'table=1,actions=output:2,output:9',
+        ],
       },
     ],
   };
@@ -134,7 +155,9 @@ describe('a trace', () => {
     const vswitch = build(config);
     const frame = fromHex('505400000002' + '505400000001' + '88b5' + '00'.repeat(46));
     const answer = trace(vswitch, { inPort: 'p1', frame });
-    expect(answer.flow).toBe('in_port=1,vlan_tci=0x0000,dl_src=50:54:00:00:00:01,dl_dst=50:54:00:00:00:02,dl_type=0x88b5');
+    expect(answer.flow).toBe(
+      'in_port=1,vlan_tci=0x0000,dl_src=50:54:00:00:00:01,dl_dst=50:54:00:00:00:02,dl_type=0x88b5',
+    );
     const flow = 'in_port(2),eth(src=50:54:00:00:00:01,dst=50:54:00:00:00:02),eth_type(0x88b5)';
     expect(trace(vswitch, { flow }).translation.actions).toEqual(answer.translation.actions);
     expect(trace(vswitch, { flow, inPort: 'p2', names: true }).flow).toMatch(/^in_port=p2,/);
@@ -154,6 +177,8 @@ describe('a trace', () => {
     expect(refusal(() => trace(vswitch, { inPort: 'p7' })).message).toBe('there is no port p7');
     expect(refusal(() => trace(vswitch, { bridge: 'br7' })).code).toBe('not-found');
     expect(refusal(() => trace(vswitch, { bridge: 'br0', flow: 'frob=1' })).code).toBe('bad-flow-text');
-    expect(refusal(() => appctl(vswitch, 'ofproto/trace', 'br0', 'in_port=1', '--ct-next', 'trk,new')).message).toContain('--ct-next');
+    expect(
+      refusal(() => appctl(vswitch, 'ofproto/trace', 'br0', 'in_port=1', '--ct-next', 'trk,new')).message,
+    ).toContain('--ct-next');
   });
 });

@@ -43,7 +43,7 @@ const decide: Decide = (key: FlowWords) => {
   const inPort = getField(key, 'inPort');
   const recircId = getField(key, 'recircId');
   const type = getField(key, 'ethType');
-  const fields = FIELDS.filter((_, index) => ((type * 7 + recircId) >> (index % 5)) & 1);
+  const fields = FIELDS.filter((_, index) => ((type * 7 + recircId) >> index % 5) & 1);
   const choice = fields.reduce(
     (sum, name) => sum + (name === 'ipv6Src' ? key[33] & 0xff : getField(key, name) % 251),
     inPort + 3 * recircId,

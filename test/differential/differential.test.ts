@@ -18,7 +18,8 @@ describe.skipIf(reason !== null)('Open vSwitch and megaflow do the same', { conc
     const path = new URL('../replay-scenario.mjs', import.meta.url).href;
     const { replayScenario } = await import(path);
     const found = await examineSeed(kind, seed, replayScenario, { milliseconds: 60_000 });
-    if (found.outcome === 'unsteady') console.warn(`${kind}-${seed}: what Open vSwitch does depends on real time, not compared`);
+    if (found.outcome === 'unsteady')
+      console.warn(`${kind}-${seed}: what Open vSwitch does depends on real time, not compared`);
     const differences = (found.shrunkDifferences ?? found.differences).map(describeDifference).join('\n');
     const shortest = JSON.stringify({ config: found.shrunk?.config, steps: found.shrunk?.steps });
     expect(found.outcome, `${differences}\nin the scenario ${shortest}`).not.toBe('differs');

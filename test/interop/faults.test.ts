@@ -21,7 +21,10 @@ function makeThree(lab: Lab): [string, string, string, string] {
   lab.sh(wire, 'ip link add wire type bridge && ip link set wire up');
   const machines = ['a', 'b', 'c'].map((name, index) => {
     const machine = lab.namespace(name);
-    lab.cable([[machine, 'ens8'], [wire, `w${index}`]]);
+    lab.cable([
+      [machine, 'ens8'],
+      [wire, `w${index}`],
+    ]);
     lab.sh(wire, `ip link set w${index} master wire`);
     return machine;
   });
@@ -76,7 +79,13 @@ describe.skipIf(skip)('faults', () => {
     await lab.run(a, 'ping -n -c 2 -i 0.1 -W 1 1.1.1.2 || true');
     lab.sh(wire, 'ip link set w0 up');
     await ping(lab, a, '1.1.1.2');
-    const dropped = (): number => Number(lab?.sh(a, "cat /sys/class/net/$(ip -o link show type macvtap | grep -o 'mt[0-9]*@ens8' | cut -d@ -f1)/statistics/tx_dropped"));
+    const dropped = (): number =>
+      Number(
+        lab?.sh(
+          a,
+          "cat /sys/class/net/$(ip -o link show type macvtap | grep -o 'mt[0-9]*@ens8' | cut -d@ -f1)/statistics/tx_dropped",
+        ),
+      );
     const before = dropped();
     lab.sh(a, 'ip link set ens8 down');
     await lab.run(a, 'ping -n -c 5 -i 0.1 -W 1 1.1.1.2 || true');

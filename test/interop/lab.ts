@@ -145,7 +145,8 @@ export function createLab() {
         if (!options.offloads) lab.sh(namespace, `ethtool -K ${device} tx off sg off tso off gso off gro off`);
         lab.sh(namespace, `ip link set ${device} up`);
         const address = options.addresses?.[index];
-        if (address !== undefined) lab.sh(namespace, `ip address add ${address} dev ${device} ${address.includes(':') ? 'nodad' : ''}`);
+        if (address !== undefined)
+          lab.sh(namespace, `ip address add ${address} dev ${device} ${address.includes(':') ? 'nodad' : ''}`);
       });
     },
 
@@ -154,7 +155,10 @@ export function createLab() {
       // Namespaces number their devices alike, and the files of all are in one directory.
       const index = 10_000 + (process.pid % 10_000) * 100 + taps++;
       const name = `mt${index}`;
-      lab.sh(namespace, `ip link add link ${lower} name ${name} index ${index} type macvtap mode passthru && ip link set ${name} up`);
+      lab.sh(
+        namespace,
+        `ip link add link ${lower} name ${name} index ${index} type macvtap mode passthru && ip link set ${name} up`,
+      );
       const path = `/dev/tap${index}`;
       if (existsSync(path)) return path;
       // No devtmpfs, as in most containers.
@@ -186,7 +190,8 @@ export function createLab() {
       return {
         ...started,
         control,
-        appctl: (...words: string[]): string => execFileSync('ovs-appctl', ['-t', control, ...words], { encoding: 'utf8' }),
+        appctl: (...words: string[]): string =>
+          execFileSync('ovs-appctl', ['-t', control, ...words], { encoding: 'utf8' }),
         /** Resident memory in bytes. */
         memory: (): number =>
           Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${started.process.pid}/status`, 'latin1'))?.[1]) * 1024,
@@ -214,7 +219,11 @@ export function createLab() {
 export type Lab = ReturnType<typeof createLab>;
 
 /** Comes back when `condition` holds, which is asked every 50 ms; throws, with `what`, when it does not in time. */
-export async function until(what: string, condition: () => boolean | Promise<boolean>, limitMs = 20_000): Promise<void> {
+export async function until(
+  what: string,
+  condition: () => boolean | Promise<boolean>,
+  limitMs = 20_000,
+): Promise<void> {
   const end = performance.now() + limitMs;
   while (!(await condition())) {
     if (performance.now() > end) throw new Error(`in vain: ${what}`);
@@ -228,7 +237,10 @@ export async function until(what: string, condition: () => boolean | Promise<boo
  */
 export async function ping(lab: Lab, namespace: string, address: string, options = '', count = 5): Promise<void> {
   const numbers = (most: number): string => Array.from({ length: most }, (_, at) => at + 1).join(' ');
-  await lab.run(namespace, `for i in ${numbers(10)}; do ping -n -c 1 -W 1 ${address} > /dev/null && exit 0; done; exit 1`);
+  await lab.run(
+    namespace,
+    `for i in ${numbers(10)}; do ping -n -c 1 -W 1 ${address} > /dev/null && exit 0; done; exit 1`,
+  );
   await lab.run(namespace, `for i in ${numbers(count)}; do ping -n -c 1 -W 3 ${options} ${address} || exit 1; done`);
 }
 
@@ -254,13 +266,29 @@ export interface Dissected {
 /** What tshark says of a capture, with all checksums verified, and `port` taken for VXLAN. */
 export function dissect(file: string, port = 4789): Dissected {
   const fields = [
-    'frame.number', '_ws.malformed', 'ip.checksum.status', 'udp.checksum.status', 'tcp.checksum.status',
-    'icmp.checksum.status', 'icmpv6.checksum.status', '_ws.expert.message',
+    'frame.number',
+    '_ws.malformed',
+    'ip.checksum.status',
+    'udp.checksum.status',
+    'tcp.checksum.status',
+    'icmp.checksum.status',
+    'icmpv6.checksum.status',
+    '_ws.expert.message',
   ];
   const text = execFileSync(
     'tshark',
     [
-      '-n', '-r', file, '-d', `udp.port==${port},vxlan`, '-T', 'fields', '-E', 'separator=;', '-E', 'occurrence=a',
+      '-n',
+      '-r',
+      file,
+      '-d',
+      `udp.port==${port},vxlan`,
+      '-T',
+      'fields',
+      '-E',
+      'separator=;',
+      '-E',
+      'occurrence=a',
       ...['ip', 'udp', 'tcp'].flatMap((protocol) => ['-o', `${protocol}.check_checksum:TRUE`]),
       ...fields.flatMap((field) => ['-e', field]),
     ],

@@ -13,7 +13,11 @@ const skip = whyNot('QEMU’s network back ends (proof 5)', ['qemu-system-x86_64
 
 const frame = (from: number, to: number, text: string): Uint8Array =>
   buildFrame([
-    { type: 'ethernet', source: `02:00:00:00:00:0${from}`, destination: to === 0 ? 'ff:ff:ff:ff:ff:ff' : `02:00:00:00:00:0${to}` },
+    {
+      type: 'ethernet',
+      source: `02:00:00:00:00:0${from}`,
+      destination: to === 0 ? 'ff:ff:ff:ff:ff:ff' : `02:00:00:00:00:0${to}`,
+    },
     { type: 'ipv4', source: `10.0.0.${from}`, destination: to === 0 ? '10.0.0.255' : `10.0.0.${to}` },
     { type: 'udp', sourcePort: 1000, destinationPort: 2000 },
     { type: 'payload', bytes: new TextEncoder().encode(text) },
@@ -51,11 +55,27 @@ describe.skipIf(skip)('QEMU', () => {
   const startQemu = async (stream: string) => {
     const guest = await openGuest(0);
     const qemu = await freePort();
-    const inet = (side: string, port: number): string => `${side}.type=inet,${side}.host=127.0.0.1,${side}.port=${port}`;
+    const inet = (side: string, port: number): string =>
+      `${side}.type=inet,${side}.host=127.0.0.1,${side}.port=${port}`;
     const started = lab.startHere([
-      'qemu-system-x86_64', '-M', 'none', '-nodefaults', '-display', 'none', '-monitor', 'none', '-serial', 'none',
-      '-netdev', `stream,id=s,${stream}`, '-netdev', 'hubport,hubid=0,id=h1,netdev=s',
-      '-netdev', `dgram,id=d,${inet('local', qemu)},${inet('remote', guest.port)}`, '-netdev', 'hubport,hubid=0,id=h2,netdev=d',
+      'qemu-system-x86_64',
+      '-M',
+      'none',
+      '-nodefaults',
+      '-display',
+      'none',
+      '-monitor',
+      'none',
+      '-serial',
+      'none',
+      '-netdev',
+      `stream,id=s,${stream}`,
+      '-netdev',
+      'hubport,hubid=0,id=h1,netdev=s',
+      '-netdev',
+      `dgram,id=d,${inet('local', qemu)},${inet('remote', guest.port)}`,
+      '-netdev',
+      'hubport,hubid=0,id=h2,netdev=d',
     ]);
     guests.push({ guest, qemu });
     return started;

@@ -5,7 +5,8 @@ import { exchanged, flowsOf, makeMachines, PORT, startKernel, startMegaflow, sta
 
 const programs = ['ip', 'ethtool', 'ping', 'nc', 'ss', 'tcpdump', 'tshark'];
 const skip = whyNot('the reference topology (proofs 3 and 4)', programs) !== undefined;
-const skipOpenVSwitch = whyNot('against Open vSwitch (proof 2)', [...programs, 'ovs-vswitchd', 'ovsdb-server', 'ovs-appctl']) !== undefined;
+const skipOpenVSwitch =
+  whyNot('against Open vSwitch (proof 2)', [...programs, 'ovs-vswitchd', 'ovsdb-server', 'ovs-appctl']) !== undefined;
 
 let lab: Lab | undefined;
 afterEach(async () => {
@@ -39,8 +40,15 @@ describe.skipIf(skipOpenVSwitch)('native tunnels and Open vSwitch', () => {
     expect(ours.appctl('tnl/neigh/show')).toMatch(/10\.10\.10\.1 +aa:55:00:00:01:01 +br1/);
 
     // Flows of the beginning are gone after ten seconds without use; then both sides see the same, and nothing else.
-    await until('flows are gone', () => flowsOf(ours.appctl('dpctl/dump-flows')).length + flowsOf(theirs.appctl('dpctl/dump-flows')).length === 0, 40_000);
-    for (const [from, to] of [[machines[0], '1.1.1.2'], [machines[1], '1.1.1.1']]) {
+    await until(
+      'flows are gone',
+      () => flowsOf(ours.appctl('dpctl/dump-flows')).length + flowsOf(theirs.appctl('dpctl/dump-flows')).length === 0,
+      40_000,
+    );
+    for (const [from, to] of [
+      [machines[0], '1.1.1.2'],
+      [machines[1], '1.1.1.1'],
+    ]) {
       await lab.run(from, `ip neigh flush all && ping -n -c 5 -i 0.1 ${to}`);
     }
     const [left, right] = [theirs, ours].map(({ appctl }) => flowsOf(appctl('dpctl/dump-flows')));

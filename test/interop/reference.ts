@@ -12,12 +12,19 @@ export const other = (number: Number_): Number_ => (number === 1 ? 2 : 1);
 export const overlayMac = (number: Number_): string => `aa:55:00:00:00:0${number}`;
 export const underlayMac = (number: Number_): string => `aa:55:00:00:01:0${number}`;
 
-const tunnelOptions = (number: Number_) => ({ remote_ip: `10.10.10.${other(number)}`, key: 'flow', dst_port: String(PORT) });
+const tunnelOptions = (number: Number_) => ({
+  remote_ip: `10.10.10.${other(number)}`,
+  key: 'flow',
+  dst_port: String(PORT),
+});
 
 /** Two machines' namespaces, joined by a cable whose ends are called ens8; and what passes it is recorded. */
 export function makeMachines(lab: Lab): [string, string] {
   const machines: [string, string] = [lab.namespace('a'), lab.namespace('b')];
-  lab.cable([[machines[0], 'ens8'], [machines[1], 'ens8']]);
+  lab.cable([
+    [machines[0], 'ens8'],
+    [machines[1], 'ens8'],
+  ]);
   return machines;
 }
 
@@ -27,7 +34,13 @@ export function makeMachines(lab: Lab): [string, string] {
  * both ways, at the end of a cable (`l0`), so that ordinary programs can be used.
  */
 export async function startMegaflow(lab: Lab, namespace: string, number: Number_, way: 'native' | 'flow-based') {
-  lab.cable([[namespace, 'l0', overlayMac(number)], [namespace, 'l1']], { addresses: [`1.1.1.${number}/24`] });
+  lab.cable(
+    [
+      [namespace, 'l0', overlayMac(number)],
+      [namespace, 'l1'],
+    ],
+    { addresses: [`1.1.1.${number}/24`] },
+  );
   lab.sh(namespace, 'ip link set l0 mtu 1450');
   const vxlan1 = { name: 'vxlan1', interface: { type: 'vxlan', options: tunnelOptions(number) } };
   const br0 = { name: 'br0', mac: overlayMac(number), ports: [vxlan1] };
@@ -50,8 +63,14 @@ export async function startMegaflow(lab: Lab, namespace: string, number: Number_
 /** The kernel as a machine: a vxlan device on ens8's address. */
 export function startKernel(lab: Lab, namespace: string, number: Number_): void {
   lab.sh(namespace, `ip address add 10.10.10.${number}/24 dev ens8`);
-  lab.sh(namespace, `ip link add br0 type vxlan id 0 local 10.10.10.${number} remote 10.10.10.${other(number)} dstport ${PORT}`);
-  lab.sh(namespace, `ip link set br0 address ${overlayMac(number)} mtu 1450 up && ip address add 1.1.1.${number}/24 dev br0`);
+  lab.sh(
+    namespace,
+    `ip link add br0 type vxlan id 0 local 10.10.10.${number} remote 10.10.10.${other(number)} dstport ${PORT}`,
+  );
+  lab.sh(
+    namespace,
+    `ip link set br0 address ${overlayMac(number)} mtu 1450 up && ip address add 1.1.1.${number}/24 dev br0`,
+  );
 }
 
 /** Open vSwitch with its userspace datapath, in a namespace, with files of its own. */
@@ -72,7 +91,15 @@ export async function startOpenVSwitch(lab: Lab, namespace: string, number: Numb
   vsctl('--no-wait', 'init');
   lab.start(namespace, ['ovs-vswitchd', `unix:${socket}`, `--unixctl=${control}`, '--disable-system'], { env });
   const bridge = (name: string, mac: string): string[] => [
-    '--', 'add-br', name, '--', 'set', 'bridge', name, 'datapath_type=netdev', `other_config:hwaddr="${mac}"`,
+    '--',
+    'add-br',
+    name,
+    '--',
+    'set',
+    'bridge',
+    name,
+    'datapath_type=netdev',
+    `other_config:hwaddr="${mac}"`,
   ];
   const options = Object.entries(tunnelOptions(number)).map(([key, value]) => `options:${key}=${value}`);
   // One after the other: within a transaction Open vSwitch chooses the order, and so the numbers, itself.
@@ -80,7 +107,10 @@ export async function startOpenVSwitch(lab: Lab, namespace: string, number: Numb
   vsctl('add-port', 'br0', 'vxlan1', '--', 'set', 'interface', 'vxlan1', 'type=vxlan', ...options);
   vsctl(...bridge('br1', underlayMac(number)));
   vsctl('add-port', 'br1', 'ens8');
-  for (const [device, address] of [['br0', '1.1.1'], ['br1', '10.10.10']] as const) {
+  for (const [device, address] of [
+    ['br0', '1.1.1'],
+    ['br1', '10.10.10'],
+  ] as const) {
     lab.sh(namespace, `ip link set ${device} up && ip address add ${address}.${number}/24 dev ${device}`);
   }
   lab.sh(namespace, 'ip link set br0 mtu 1450');
@@ -103,6 +133,9 @@ export function flowsOf(dump: string): string[] {
 /** The same as the other machine would say it: addresses exchanged. */
 export function exchanged(flows: readonly string[]): string[] {
   const swap = (text: string): string =>
-    text.replace(/(1\.1\.1\.|10\.10\.10\.|aa:55:00:00:0[01]:0)([12])(?!\d)/g, (_, head: string, last: string) => head + (last === '1' ? '2' : '1'));
+    text.replace(
+      /(1\.1\.1\.|10\.10\.10\.|aa:55:00:00:0[01]:0)([12])(?!\d)/g,
+      (_, head: string, last: string) => head + (last === '1' ? '2' : '1'),
+    );
   return flows.map(swap).sort();
 }

@@ -19,12 +19,24 @@ describe.skipIf(skip)('a VXLAN socket and the kernel', () => {
   beforeAll(async () => {
     lab = createLab();
     [hosts, machine, kernel] = ['h', 'm', 'k'].map((name) => lab.namespace(name, { ipv6: true }));
-    lab.cable([[machine, 'u0'], [kernel, 'u0']], { addresses: ['10.10.10.1/24', '10.10.10.2/24'] });
+    lab.cable(
+      [
+        [machine, 'u0'],
+        [kernel, 'u0'],
+      ],
+      { addresses: ['10.10.10.1/24', '10.10.10.2/24'] },
+    );
     lab.sh(machine, 'ip address add fd00::1/64 dev u0 nodad');
     lab.sh(kernel, 'ip address add fd00::2/64 dev u0 nodad');
     const nics: Record<string, unknown> = {};
     const bridges = tunnels.map((vni) => {
-      lab.cable([[hosts, `h${vni}`], [machine, `l${vni}`]], { offloads: true, addresses: [`1.1.${vni}.1/24`] });
+      lab.cable(
+        [
+          [hosts, `h${vni}`],
+          [machine, `l${vni}`],
+        ],
+        { offloads: true, addresses: [`1.1.${vni}.1/24`] },
+      );
       nics[`p${vni}`] = { type: 'macvtap', path: lab.macvtap(machine, `l${vni}`) };
       const [local, remote] = vni === 6 ? ['fd00::1', 'fd00::2'] : ['10.10.10.1', '10.10.10.2'];
       lab.sh(kernel, `ip link add vx${vni} type vxlan id ${vni} local ${remote} remote ${local} dstport 4789`);
@@ -65,6 +77,8 @@ describe.skipIf(skip)('a VXLAN socket and the kernel', () => {
     expect(frames).toBeGreaterThan(2000);
     expect(await running.stop()).toBe(0);
     const counters = running.text();
-    expect(counters).toMatch(/vxlan_sys_4789: rx \d{3,} frames, \d+ bytes, drops: none; tx \d{3,} frames, \d+ bytes, drops: none/);
+    expect(counters).toMatch(
+      /vxlan_sys_4789: rx \d{3,} frames, \d+ bytes, drops: none; tx \d{3,} frames, \d+ bytes, drops: none/,
+    );
   });
 });

@@ -199,7 +199,10 @@ describe('reading in pieces', () => {
     const chunk = Buffer.alloc(40);
     const frames = [];
     // The first chunk ends within the record's header, the second with the file.
-    for (const [from, to] of [[0, 30], [30, file.length]]) {
+    for (const [from, to] of [
+      [0, 30],
+      [30, file.length],
+    ]) {
       file.copy(chunk, 0, from, to);
       frames.push(...reader.push(chunk.subarray(0, to - from)));
       chunk.fill(0xa5);

@@ -154,7 +154,7 @@ describe('a fault injector', () => {
     far.send(...frames(5));
     const burst = new Int32Array(3).fill(-1);
     const arrived: number[] = [];
-    for (let count = 3; count === 3;) {
+    for (let count = 3; count === 3; ) {
       count = port.receive(burst, 3);
       for (let index = 0; index < count; index++) arrived.push(numberOf(near.pool.copyFrame(burst[index])));
       near.pool.releaseBurst(burst, count);

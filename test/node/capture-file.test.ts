@@ -13,7 +13,10 @@ const frameOf = (byte: number, length: number): Uint8Array => new Uint8Array(len
 
 describe('a capture file', () => {
   it('has what was written, in either format, and no more after close', () => {
-    for (const [name, writer] of [['a.pcap', undefined], ['a.pcapng', createPcapngWriter()]] as const) {
+    for (const [name, writer] of [
+      ['a.pcap', undefined],
+      ['a.pcapng', createPcapngWriter()],
+    ] as const) {
       const path = join(folder, name);
       // What is there already is replaced.
       writeFileSync(path, 'something else, and longer than any header that is written here '.repeat(100));
@@ -36,7 +39,8 @@ describe('a capture file', () => {
   it('is read across chunks, and may be left in the middle', () => {
     const path = join(folder, 'long.pcap');
     const file = createCaptureFile(path);
-    for (let index = 0; index < 200; index++) file.sink({ frame: frameOf(index, 1500), seconds: index, nanoseconds: 0 });
+    for (let index = 0; index < 200; index++)
+      file.sink({ frame: frameOf(index, 1500), seconds: index, nanoseconds: 0 });
     file.close();
     let count = 0;
     for (const { frame, seconds } of readCapture(path)) {
@@ -53,7 +57,8 @@ describe('a capture file', () => {
   it('gives the frames before the place where it cannot be read', () => {
     const path = join(folder, 'cut.pcap');
     const file = createCaptureFile(path);
-    for (let second = 1; second <= 2; second++) file.sink({ frame: frameOf(second, 60), seconds: second, nanoseconds: 0 });
+    for (let second = 1; second <= 2; second++)
+      file.sink({ frame: frameOf(second, 60), seconds: second, nanoseconds: 0 });
     file.close();
     truncateSync(path, 24 + 2 * (16 + 60) - 1);
     const seconds: number[] = [];
@@ -65,7 +70,11 @@ describe('a capture file', () => {
 
   it('that cannot be opened is told with the cause', () => {
     const missing = join(folder, 'missing', 'a.pcap');
-    const refusal = expect.objectContaining({ code: 'io-failed', value: missing, cause: expect.objectContaining({ code: 'ENOENT' }) });
+    const refusal = expect.objectContaining({
+      code: 'io-failed',
+      value: missing,
+      cause: expect.objectContaining({ code: 'ENOENT' }),
+    });
     expect(() => createCaptureFile(missing)).toThrow(refusal);
     expect(() => readCapture(missing).next()).toThrow(refusal);
     expect(() => readCapture(folder).next()).toThrow(expect.objectContaining({ code: 'io-failed' }));

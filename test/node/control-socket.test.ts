@@ -66,7 +66,11 @@ describe('a control socket', () => {
       it.socket.write(JSON.stringify({ id: count, method, params }));
       return (await it.receive(count + 1))[count];
     };
-    expect(await ask('fdb/show', 'br0')).toEqual({ id: 0, result: ' port  VLAN  MAC                Age\n', error: null });
+    expect(await ask('fdb/show', 'br0')).toEqual({
+      id: 0,
+      result: ' port  VLAN  MAC                Age\n',
+      error: null,
+    });
     // Success without text is the empty string.
     expect(await ask('dpctl/dump-flows')).toEqual({ id: 1, result: '', error: null });
     // An error has no result, and its text ends with a newline too.
@@ -81,7 +85,9 @@ describe('a control socket', () => {
 
   it('takes requests in pieces and several at once, and answers in order', async () => {
     await using it = await openSwitch('b');
-    const requests = Array.from({ length: 50 }, (_, id) => JSON.stringify({ id, method: 'fdb/show', params: ['br0 } \\" é'] }));
+    const requests = Array.from({ length: 50 }, (_, id) =>
+      JSON.stringify({ id, method: 'fdb/show', params: ['br0 } \\" é'] }),
+    );
     const bytes = Buffer.from(`\n${requests.join(' \n')}`);
     // The pieces cut a character of two bytes in the middle.
     for (let at = 0; at < bytes.length; at += 7) it.socket.write(bytes.subarray(at, at + 7));
@@ -114,7 +120,8 @@ describe('a control socket', () => {
   it('does not work ahead for one who does not read', async () => {
     await using it = await openSwitch('d');
     // A table of 4000 neighbours makes a reply of about 300 kB.
-    for (let index = 0; index < 4000; index++) it.vswitch.setNeighbour('br0', `10.1.${index >> 8}.${index & 255}`, '02:00:00:00:00:09');
+    for (let index = 0; index < 4000; index++)
+      it.vswitch.setNeighbour('br0', `10.1.${index >> 8}.${index & 255}`, '02:00:00:00:00:09');
     it.socket.pause();
     for (let id = 0; id < 100; id++) it.socket.write(JSON.stringify({ id, method: 'tnl/neigh/show', params: [] }));
     // The first reply is there: as much of it as a paused socket takes in.
@@ -153,7 +160,9 @@ describe('a control socket', () => {
     writeFileSync(path, 'precious');
     await expect(openControlSocket({ vswitch, path })).rejects.toMatchObject({ code: 'already-exists' });
     expect(statSync(path).size).toBe(8);
-    await expect(openControlSocket({ vswitch, path: join(folder, 'none', 'x') })).rejects.toMatchObject({ code: 'not-found' });
+    await expect(openControlSocket({ vswitch, path: join(folder, 'none', 'x') })).rejects.toMatchObject({
+      code: 'not-found',
+    });
     await expect(openControlSocket({ vswitch, path: 'x'.repeat(108) })).rejects.toMatchObject({ code: 'bad-address' });
     await expect(openControlSocket({ vswitch, path: 'host:80' })).rejects.toMatchObject({ code: 'bad-address' });
     vswitch.close();

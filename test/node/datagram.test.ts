@@ -8,7 +8,14 @@ function slowSocket() {
   const queue: { bytes: Uint8Array; copy: Uint8Array; done: (error: Error | null, length: number) => void }[] = [];
   const socket = {
     getSendQueueSize: () => queue.reduce((sum, { bytes }) => sum + bytes.length, 0),
-    send(ring: Uint8Array, at: number, length: number, _port: number, _address: string, done: (typeof queue)[0]['done']) {
+    send(
+      ring: Uint8Array,
+      at: number,
+      length: number,
+      _port: number,
+      _address: string,
+      done: (typeof queue)[0]['done'],
+    ) {
       const bytes = ring.subarray(at, at + length);
       queue.push({ bytes, copy: bytes.slice(), done });
     },
@@ -45,7 +52,13 @@ describe('a sender of datagrams', () => {
     const results: Reason[] = [];
     const sender = new DatagramSender(socket, 0, (reason) => results.push(reason));
     expect(sender.send(undefined, new Uint8Array(65_508), 0, 65_508, 9, '127.0.0.1')).toBe(Reason.frameTooLong);
-    const codes = { ENOBUFS: 'queueFull', EMSGSIZE: 'mtuExceeded', ENETUNREACH: 'noRoute', ECANCELED: 'portClosed', EPERM: 'sendFailed' } as const;
+    const codes = {
+      ENOBUFS: 'queueFull',
+      EMSGSIZE: 'mtuExceeded',
+      ENETUNREACH: 'noRoute',
+      ECANCELED: 'portClosed',
+      EPERM: 'sendFailed',
+    } as const;
     for (const code of Object.keys(codes)) {
       expect(sender.send(undefined, new Uint8Array(64), 0, 64, 9, '127.0.0.1')).toBe(Reason.sound);
       queue.pop()?.done(Object.assign(new Error(code), { code }), 0);

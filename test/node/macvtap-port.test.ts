@@ -65,7 +65,12 @@ describe('a macvtap port', () => {
     await put('0003000064002200 0600'.replace(' ', ''), frameOf(1));
     await put('01000000000022001f00', frameOf(1));
     seat.send([frameOf(1, 1015)]);
-    expect(reasonCounts(port.counters.rxDrops)).toEqual({ runt: 2, 'mtu-exceeded': 1, 'frame-too-long': 1, 'bad-offload': 2 });
+    expect(reasonCounts(port.counters.rxDrops)).toEqual({
+      runt: 2,
+      'mtu-exceeded': 1,
+      'frame-too-long': 1,
+      'bad-offload': 2,
+    });
     expect(reasonCounts(port.counters.txDrops)).toEqual({ 'mtu-exceeded': 1 });
   });
 
@@ -118,8 +123,12 @@ describe('a macvtap port', () => {
     writeFileSync(join(folder, 'file'), '');
     await expect(openMacvtapPort({ name: 'p', path: directory })).rejects.toMatchObject({ code: 'not-found' });
     await expect(openMacvtapPort({ name: 'p' })).rejects.toMatchObject({ code: 'bad-option' });
-    await expect(openMacvtapPort({ name: 'p', path: 'a', descriptor: 3 })).rejects.toMatchObject({ code: 'bad-option' });
-    await expect(openMacvtapPort({ name: 'p', path: 'a', virtioHeader: 11 as never })).rejects.toMatchObject({ code: 'bad-option' });
+    await expect(openMacvtapPort({ name: 'p', path: 'a', descriptor: 3 })).rejects.toMatchObject({
+      code: 'bad-option',
+    });
+    await expect(openMacvtapPort({ name: 'p', path: 'a', virtioHeader: 11 as never })).rejects.toMatchObject({
+      code: 'bad-option',
+    });
     await expect(openMacvtapPort({ name: 'p', path: 'a', pollMs: 0 })).rejects.toMatchObject({ code: 'out-of-range' });
   });
 
@@ -150,7 +159,10 @@ describe('a macvtap port', () => {
       const port = await openMacvtapPort({ name: 'p', path: ${JSON.stringify(path)} });
       port.attach({ pool: { fits: () => false }, wake: () => port.receive(new Int32Array(32), 32) });
 `;
-    const run = (rest: string) => spawn(process.execPath, ['--input-type=module', '-e', `${open}${rest} console.log('open');`], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const run = (rest: string) =>
+      spawn(process.execPath, ['--input-type=module', '-e', `${open}${rest} console.log('open');`], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
     // It would go on for ever: only the port keeps it alive, until it is asked to end.
     const waiting = run('process.on("SIGTERM", () => process.exit(7));');
     await once(waiting.stdout, 'data');

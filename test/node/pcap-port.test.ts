@@ -20,7 +20,11 @@ function capture(name: string, timesMs: readonly number[], length = 64): string 
   const path = join(folder, name);
   using file = createCaptureFile(path);
   timesMs.forEach((ms, number) => {
-    file.sink({ frame: frameOf(number, length), seconds: 1_700_000_000 + Math.floor(ms / 1000), nanoseconds: (ms % 1000) * 1e6 });
+    file.sink({
+      frame: frameOf(number, length),
+      seconds: 1_700_000_000 + Math.floor(ms / 1000),
+      nanoseconds: (ms % 1000) * 1e6,
+    });
   });
   return path;
 }
@@ -31,7 +35,12 @@ describe('a replay', () => {
   it('gives frames at their own pace, or at a factor of it', async () => {
     for (const pace of [1, 4, 0.5]) {
       const clock = new ManualClock(12_345);
-      await using port = await openPcapPort({ name: 'p', read: capture('paced.pcap', [0, 100, 100, 1500]), pace, clock });
+      await using port = await openPcapPort({
+        name: 'p',
+        read: capture('paced.pcap', [0, 100, 100, 1500]),
+        pace,
+        clock,
+      });
       const seat = sitAt(port);
       expect(seat.take().map(numberOf)).toEqual([0]);
       clock.advance(100 / pace - 1);
@@ -121,10 +130,15 @@ describe('a replay', () => {
       code: 'not-found',
       message: expect.stringContaining('needed: a capture file'),
     });
-    await expect(openPcapPort({ name: 'p', write: join(folder, 'none', 'a') })).rejects.toMatchObject({ code: 'not-found' });
+    await expect(openPcapPort({ name: 'p', write: join(folder, 'none', 'a') })).rejects.toMatchObject({
+      code: 'not-found',
+    });
     await expect(openPcapPort({ name: 'p' })).rejects.toMatchObject({ code: 'bad-option' });
     for (const pace of [0, -1, NaN]) {
-      await expect(openPcapPort({ name: 'p', read: text, pace })).rejects.toMatchObject({ code: 'bad-option', value: pace });
+      await expect(openPcapPort({ name: 'p', read: text, pace })).rejects.toMatchObject({
+        code: 'bad-option',
+        value: pace,
+      });
     }
   });
 
@@ -164,7 +178,11 @@ describe('a pcap port that writes', () => {
 
 describe('a recorder', () => {
   it('records any port, both ways, and leaves it as it was', async () => {
-    for (const [direction, expected] of [['both', [0, 1]], ['in', [1]], ['out', [0]]] as const) {
+    for (const [direction, expected] of [
+      ['both', [0, 1]],
+      ['in', [1]],
+      ['out', [0]],
+    ] as const) {
       const path = join(folder, `link-${direction}.pcapng`);
       const [near, far] = createLink();
       const { port, recorder } = await recordPort(near, { path, direction, format: 'pcapng' });
@@ -187,7 +205,8 @@ describe('a recorder', () => {
     const path = join(place, 'a.pcap');
     // A file header has 24 bytes and a record 16 + 100: nine of them fit into 1068 bytes.
     const recorder = await openRecorder({ path, rotateBytes: 24 + 9 * 116, files: 3 });
-    for (let number = 0; number < 30; number++) recorder.sink({ frame: frameOf(number, 100), seconds: number, nanoseconds: 0 });
+    for (let number = 0; number < 30; number++)
+      recorder.sink({ frame: frameOf(number, 100), seconds: number, nanoseconds: 0 });
     await recorder.close();
     expect(recorder.counts).toEqual({ recorded: 30, dropped: 0, files: 4 });
     expect(readdirSync(place).sort()).toEqual(['a.pcap', 'a.pcap1', 'a.pcap2']);
@@ -201,7 +220,8 @@ describe('a recorder', () => {
     const path = join(folder, 'full.pcap');
     const recorder = await openRecorder({ path, bufferBytes: 65_536 });
     // Nothing is written before this turn of the loop is over: 65 records of 1016 bytes fill the buffer.
-    for (let number = 0; number < 100; number++) recorder.sink({ frame: frameOf(number, 1000), seconds: 0, nanoseconds: 0 });
+    for (let number = 0; number < 100; number++)
+      recorder.sink({ frame: frameOf(number, 1000), seconds: 0, nanoseconds: 0 });
     expect(recorder.counts).toEqual({ recorded: 64, dropped: 36, files: 1 });
     await until(() => statSync(path).size === 24 + 64 * 1016);
     recorder.sink({ frame: frameOf(200, 1000), seconds: 0, nanoseconds: 0 });
@@ -218,7 +238,8 @@ describe('a recorder', () => {
     const place = mkdtempSync(join(folder, 'gone-'));
     const recorder = await openRecorder({ path: join(place, 'a'), rotateBytes: 1024 });
     rmSync(place, { recursive: true });
-    for (let number = 0; number < 20; number++) recorder.sink({ frame: frameOf(number, 100), seconds: 0, nanoseconds: 0 });
+    for (let number = 0; number < 20; number++)
+      recorder.sink({ frame: frameOf(number, 100), seconds: 0, nanoseconds: 0 });
     expect(await recorder.closed).toMatchObject({ code: 'not-found' });
     const { dropped } = recorder.counts;
     recorder.sink({ frame: frameOf(0), seconds: 0, nanoseconds: 0 });

@@ -38,8 +38,18 @@ describe('a port for QEMU', () => {
       expect((await left.receive(200)).map(({ frame }) => frame)).toEqual(frames.slice(0, 200));
       expect((await right.receive(100)).map(({ frame }) => frame)).toEqual(frames.slice(0, 100));
       const [many, few] = [frames.slice(0, 200), frames.slice(0, 100)];
-      expect(server.counters).toMatchObject({ rxPackets: 200, rxBytes: bytesOf(many), txPackets: 100, txBytes: bytesOf(few) });
-      expect(client.counters).toMatchObject({ rxPackets: 100, rxBytes: bytesOf(few), txPackets: 200, txBytes: bytesOf(many) });
+      expect(server.counters).toMatchObject({
+        rxPackets: 200,
+        rxBytes: bytesOf(many),
+        txPackets: 100,
+        txBytes: bytesOf(few),
+      });
+      expect(client.counters).toMatchObject({
+        rxPackets: 100,
+        rxBytes: bytesOf(few),
+        txPackets: 200,
+        txBytes: bytesOf(many),
+      });
     });
   }
 
@@ -172,7 +182,10 @@ describe('a port for QEMU', () => {
     await using client = await openQemuPort({ name: 'client', connect: path, reconnectMs: 5 });
     const seat = sitAt(client);
     await until(() => client.lastError !== undefined);
-    expect(client.lastError).toMatchObject({ code: 'not-found', message: expect.stringContaining('needed: somebody who listens there') });
+    expect(client.lastError).toMatchObject({
+      code: 'not-found',
+      message: expect.stringContaining('needed: somebody who listens there'),
+    });
     for (let round = 1; round <= 3; round++) {
       const server = await openQemuPort({ name: 'server', listen: path });
       const other = sitAt(server);
@@ -201,10 +214,16 @@ describe('a port for QEMU', () => {
     await expect(openQemuPort({ name: 'p', listen: 'a', connect: 'b' })).rejects.toMatchObject({ code: 'bad-option' });
     await expect(openQemuPort({ name: 'p', connect: '127.0.0.1:0' })).rejects.toMatchObject({ code: 'bad-address' });
     await expect(openQemuPort({ name: 'p', listen: '' })).rejects.toMatchObject({ code: 'bad-address' });
-    await expect(openQemuPort({ name: 'p', listen: join(folder, 'none', 'a') })).rejects.toMatchObject({ code: 'not-found' });
+    await expect(openQemuPort({ name: 'p', listen: join(folder, 'none', 'a') })).rejects.toMatchObject({
+      code: 'not-found',
+    });
     await using port = await openQemuPort({ name: 'p', listen: '127.0.0.1:0' });
     await expect(openQemuPort({ name: 'p', listen: port.address })).rejects.toMatchObject({ code: 'already-exists' });
-    await expect(openQemuPort({ name: 'p', listen: 'a', reconnectMs: 0 })).rejects.toMatchObject({ code: 'out-of-range' });
-    await expect(openQemuPort({ name: 'p', listen: 'a', bufferBytes: 1 })).rejects.toMatchObject({ code: 'out-of-range' });
+    await expect(openQemuPort({ name: 'p', listen: 'a', reconnectMs: 0 })).rejects.toMatchObject({
+      code: 'out-of-range',
+    });
+    await expect(openQemuPort({ name: 'p', listen: 'a', bufferBytes: 1 })).rejects.toMatchObject({
+      code: 'out-of-range',
+    });
   });
 });

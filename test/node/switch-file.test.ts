@@ -13,7 +13,11 @@ import { frameOf, sitAt, until } from './ports.js';
 const folder = mkdtempSync(join(tmpdir(), 'megaflow-file-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const bridge = (name: string, number: number, ports: unknown[] = []) => ({ name, mac: `02:00:00:00:00:0${number}`, ports });
+const bridge = (name: string, number: number, ports: unknown[] = []) => ({
+  name,
+  mac: `02:00:00:00:00:0${number}`,
+  ports,
+});
 const vxlan = (name: string, options: Record<string, string>) => ({ name, interface: { type: 'vxlan', options } });
 
 describe('a switch file', () => {
@@ -40,9 +44,17 @@ describe('a switch file', () => {
     writeFileSync(path, JSON.stringify(config));
     const running = await openSwitch(readSwitchFile(path));
     expect([...running.ports.keys()]).toEqual(['br0', 'vm', 'p1', 'p2']);
-    expect(running.ports.get('br0') as IpHost).toMatchObject({ mac: '02:00:00:00:00:01', addresses: ['10.0.0.1'], mtu: 1400 });
+    expect(running.ports.get('br0') as IpHost).toMatchObject({
+      mac: '02:00:00:00:00:01',
+      addresses: ['10.0.0.1'],
+      mtu: 1400,
+    });
     expect(existsSync(config.control)).toBe(true);
-    await using peer = await openUdpPort({ name: 'peer', bind: '127.0.0.1:0', to: (running.ports.get('p1') as UdpPort).address });
+    await using peer = await openUdpPort({
+      name: 'peer',
+      bind: '127.0.0.1:0',
+      to: (running.ports.get('p1') as UdpPort).address,
+    });
     const seat = sitAt(peer);
     seat.send([frameOf(8)]);
     // What p2 replayed went to everybody but into VLAN 5; what p1 sent is in VLAN 5, and leaves p2, a trunk, with its tag.
@@ -88,12 +100,24 @@ describe('a switch file', () => {
       [{ bridges: [null] }, 'bridges[0]: an object is needed, and not null'],
       [{ bridges: [{ name: 'br0' }] }, 'bridges[0].mac is missing'],
       [{ bridges: [{ name: 'br0', mac: 'x' }] }, 'bridges[0].mac: '],
-      [{ bridges: [bridge('br0', 1, [{ name: 'p', tag: '5' }])] }, 'bridges[0].ports[0].tag: a number is needed, and not "5"'],
-      [{ bridges: [bridge('br0', 1, [{ name: 'p', vlan_mode: 'access' }])] }, 'bridges[0].ports[0].vlan_mode: there is no such key'],
+      [
+        { bridges: [bridge('br0', 1, [{ name: 'p', tag: '5' }])] },
+        'bridges[0].ports[0].tag: a number is needed, and not "5"',
+      ],
+      [
+        { bridges: [bridge('br0', 1, [{ name: 'p', vlan_mode: 'access' }])] },
+        'bridges[0].ports[0].vlan_mode: there is no such key',
+      ],
       [{ bridges: [bridge('br0', 1, [{ name: 'br0' }])] }, 'bridges[0].ports[0].name: there is another br0'],
       [{ bridges: [bridge('a', 1), bridge('a', 2)] }, 'bridges[1].name: there is another a'],
-      [{ bridges: [bridge('br0', 1, [vxlan('v', {})])] }, 'bridges[0].ports[0].interface.options: v: vxlan type requires'],
-      [{ bridges: [bridge('br0', 1, [{ name: 'v', interface: { type: 'gre' } }])] }, 'bridges[0].ports[0].interface.type: cannot be "gre"'],
+      [
+        { bridges: [bridge('br0', 1, [vxlan('v', {})])] },
+        'bridges[0].ports[0].interface.options: v: vxlan type requires',
+      ],
+      [
+        { bridges: [bridge('br0', 1, [{ name: 'v', interface: { type: 'gre' } }])] },
+        'bridges[0].ports[0].interface.type: cannot be "gre"',
+      ],
       [{ ...good, addresses: [{ dev: 'br9', ip: '1.1.1.1/24' }] }, 'addresses[0].dev: there is no port br9'],
       [{ ...good, addresses: [{ dev: 'br0', ip: '1.1.1/24' }] }, 'addresses[0].ip: '],
       [{ ...good, routes: [{ dev: 'br0', prefix: 'x' }] }, 'routes[0].prefix: '],
@@ -104,7 +128,10 @@ describe('a switch file', () => {
       [{ ...good, neighbors: [{ bridge: 'br0', ip: '1.1.1.1', mac: 'x' }] }, 'neighbors[0].mac: '],
       [{ ...good, nics: { p9: { type: 'host' } } }, 'nics.p9: there is no port or bridge p9'],
       [{ ...good, nics: { p1: { type: 'host' } } }, 'nics.p1: a host stands behind a bridge'],
-      [{ ...good, nics: { p1: { type: 'tap' } } }, 'nics.p1.type: cannot be "tap": one of macvtap, host, qemu, udp, pcap'],
+      [
+        { ...good, nics: { p1: { type: 'tap' } } },
+        'nics.p1.type: cannot be "tap": one of macvtap, host, qemu, udp, pcap',
+      ],
       [{ ...good, nics: { p1: {} } }, 'nics.p1.type: cannot be nothing'],
       [{ ...good, nics: { p1: { type: 'udp' } } }, 'nics.p1.bind is missing'],
       [{ ...good, nics: { p1: { type: 'udp', bind: 'a', file: 1 } } }, 'nics.p1.file: there is no such key'],
@@ -129,15 +156,34 @@ describe('a switch file', () => {
     const good = { bridges: [bridge('br0', 1, [{ name: 'p1' }, { name: 'p2' }])] } as SwitchFile;
     const path = join(folder, 'left.sock');
     const wrong: [SwitchFile, string][] = [
-      [{ ...good, nics: { p1: { type: 'qemu', listen: path }, p2: { type: 'macvtap', path: '/dev/tap99999' } } }, 'nics.p2: cannot open /dev/tap99999'],
+      [
+        { ...good, nics: { p1: { type: 'qemu', listen: path }, p2: { type: 'macvtap', path: '/dev/tap99999' } } },
+        'nics.p2: cannot open /dev/tap99999',
+      ],
       [{ ...good, nics: { p1: { type: 'qemu', listen: path }, p2: { ...udp, mtu: 3 } } }, 'nics.p2: mtu cannot be 3'],
-      [{ ...good, nics: { p1: { type: 'qemu', listen: path } }, control: join(folder, 'no', 'where') }, 'control: cannot listen on'],
-      [{ ...good, addresses: [{ dev: 'br0', ip: 'fe80::1' }], nics: { br0: { type: 'host', mtu: 1 } } }, 'nics.br0: mtu cannot be 1'],
+      [
+        { ...good, nics: { p1: { type: 'qemu', listen: path } }, control: join(folder, 'no', 'where') },
+        'control: cannot listen on',
+      ],
+      [
+        { ...good, addresses: [{ dev: 'br0', ip: 'fe80::1' }], nics: { br0: { type: 'host', mtu: 1 } } },
+        'nics.br0: mtu cannot be 1',
+      ],
       [{ bridges: [{ ...good.bridges[0], openflow: ['priority=x'] }] }, 'bridges: '],
-      [{ nativeTunnels: false, bridges: [bridge('br0', 1, [vxlan('v', { remote_ip: '127.9.0.2' })])] as never, vxlan: { addresses: ['192.0.2.1'] } }, 'vxlan.addresses: cannot bind'],
+      [
+        {
+          nativeTunnels: false,
+          bridges: [bridge('br0', 1, [vxlan('v', { remote_ip: '127.9.0.2' })])] as never,
+          vxlan: { addresses: ['192.0.2.1'] },
+        },
+        'vxlan.addresses: cannot bind',
+      ],
     ];
     for (const [file, message] of wrong) {
-      await expect(openSwitch(file), message).rejects.toMatchObject({ code: 'bad-config', message: expect.stringContaining(message) });
+      await expect(openSwitch(file), message).rejects.toMatchObject({
+        code: 'bad-config',
+        message: expect.stringContaining(message),
+      });
       expect(existsSync(path)).toBe(false);
     }
   });

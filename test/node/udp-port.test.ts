@@ -10,7 +10,9 @@ async function plainSocket(port = 0) {
   const socket = createSocket('udp4');
   socket.bind(port, '127.0.0.1');
   await once(socket, 'listening');
-  return Object.assign(socket, { [Symbol.asyncDispose]: () => new Promise<void>((resolve) => socket.close(() => resolve())) });
+  return Object.assign(socket, {
+    [Symbol.asyncDispose]: () => new Promise<void>((resolve) => socket.close(() => resolve())),
+  });
 }
 
 describe('a UDP port', () => {
@@ -36,7 +38,12 @@ describe('a UDP port', () => {
   it('takes datagrams from its peer alone, and counts runts, frames beyond the MTU and what nobody waits for', async () => {
     await using peer = await plainSocket();
     await using stranger = await plainSocket();
-    await using port = await openUdpPort({ name: 'p1', bind: '127.0.0.1:0', to: `127.0.0.1:${peer.address().port}`, queue: 2 });
+    await using port = await openUdpPort({
+      name: 'p1',
+      bind: '127.0.0.1:0',
+      to: `127.0.0.1:${peer.address().port}`,
+      queue: 2,
+    });
     const target = Number(port.address.split(':')[1]);
     peer.send(frameOf(0), target, '127.0.0.1');
     await until(() => port.counters.rxDrops.some((count) => count > 0));
@@ -100,7 +107,9 @@ describe('a UDP port', () => {
     // The port is free again.
     await using again = await openUdpPort({ name: 'p2', bind: port.address });
     expect(again.address).toBe(port.address);
-    await expect(openUdpPort({ name: 'p3', bind: '127.0.0.1:0', signal: control.signal })).rejects.toBe(control.signal.reason);
+    await expect(openUdpPort({ name: 'p3', bind: '127.0.0.1:0', signal: control.signal })).rejects.toBe(
+      control.signal.reason,
+    );
   });
 
   it('says what it cannot bind, and what would help', async () => {
@@ -115,9 +124,15 @@ describe('a UDP port', () => {
     for (const bind of ['127.0.0.1', '127.0.0.1:65536', '::1:80', '[127.0.0.1]:80', 'a:b', '']) {
       await expect(openUdpPort({ name: 'p2', bind })).rejects.toMatchObject({ code: 'bad-address', value: bind });
     }
-    await expect(openUdpPort({ name: 'p2', bind: '127.0.0.1:0', to: '127.0.0.1:0' })).rejects.toMatchObject({ code: 'bad-address' });
-    await expect(openUdpPort({ name: 'p2', bind: '127.0.0.1:0', mtu: 1 })).rejects.toMatchObject({ code: 'out-of-range' });
-    await expect(openUdpPort({ name: 'p2', bind: '127.0.0.1:0', queue: 0 })).rejects.toMatchObject({ code: 'out-of-range' });
+    await expect(openUdpPort({ name: 'p2', bind: '127.0.0.1:0', to: '127.0.0.1:0' })).rejects.toMatchObject({
+      code: 'bad-address',
+    });
+    await expect(openUdpPort({ name: 'p2', bind: '127.0.0.1:0', mtu: 1 })).rejects.toMatchObject({
+      code: 'out-of-range',
+    });
+    await expect(openUdpPort({ name: 'p2', bind: '127.0.0.1:0', queue: 0 })).rejects.toMatchObject({
+      code: 'out-of-range',
+    });
   });
 });
 

@@ -10,7 +10,10 @@ import { Reason } from '../../src/util/reason.js';
 const Kind = { none: 0, tcpIpv4: 1, udpFragments: 3, tcpIpv6: 4, udp: 5 };
 
 /** The fields of struct virtio_net_hdr by hand (virtio 1.1, 5.1.6), little-endian, and the frame behind it. */
-function withHeader(frame: Uint8Array, fields: { flags?: number; kind?: number; segment?: number; start?: number; offset?: number }) {
+function withHeader(
+  frame: Uint8Array,
+  fields: { flags?: number; kind?: number; segment?: number; start?: number; offset?: number },
+) {
   const bytes = new Uint8Array(VIRTIO_HEADER + frame.length + 32).fill(0xa5);
   const view = new DataView(bytes.buffer);
   view.setUint8(0, fields.flags ?? 0);
@@ -45,7 +48,14 @@ const ethernet: Layer = { type: 'ethernet', source: '02:00:00:00:00:01', destina
 const frameWith = (...layers: unknown[]): Uint8Array => buildFrame([ethernet, ...(layers as Layer[])]);
 const ipv4 = { type: 'ipv4', source: '10.0.0.1', destination: '10.0.0.2', identification: 0xfffe, dontFragment: true };
 const ipv6 = { type: 'ipv6', source: 'fd00::1', destination: 'fd00::2' };
-const tcp = { type: 'tcp', sourcePort: 1000, destinationPort: 80, sequence: 0xffff_ff00, acknowledgment: 7, window: 500 };
+const tcp = {
+  type: 'tcp',
+  sourcePort: 1000,
+  destinationPort: 80,
+  sequence: 0xffff_ff00,
+  acknowledgment: 7,
+  window: 500,
+};
 const udp = { type: 'udp', sourcePort: 1000, destinationPort: 53 };
 const payload = (length: number) => ({ type: 'payload', bytes: Uint8Array.from({ length }, (_, at) => at * 7) });
 
@@ -91,10 +101,15 @@ describe('the virtio header', () => {
   });
 
   it('has TCP cut into segments, which have all that one has', () => {
-    for (const [ip, l4, kind] of [[ipv4, 34, Kind.tcpIpv4], [ipv6, 54, Kind.tcpIpv6]] as const) {
+    for (const [ip, l4, kind] of [
+      [ipv4, 34, Kind.tcpIpv4],
+      [ipv6, 54, Kind.tcpIpv6],
+    ] as const) {
       // FIN, PSH and ACK; CWR stands on the first alone.
       const whole = frameWith(ip, { ...tcp, flags: 0x99 }, payload(2500));
-      const { reason, frames } = read(withHeader(whole, { flags: 1, kind: kind | 0x80, segment: 1000, start: l4, offset: 16 }));
+      const { reason, frames } = read(
+        withHeader(whole, { flags: 1, kind: kind | 0x80, segment: 1000, start: l4, offset: 16 }),
+      );
       expect(reason).toBe(Reason.sound);
       const expected = [
         [0, 1000, 0x90, 0],
@@ -113,13 +128,18 @@ describe('the virtio header', () => {
 
   it('has UDP cut into datagrams, behind VLAN tags too', () => {
     const vlan = { type: 'vlan', vid: 5 };
-    for (const [layers, l4] of [[[ipv4], 34], [[vlan, ipv6], 58]] as const) {
+    for (const [layers, l4] of [
+      [[ipv4], 34],
+      [[vlan, ipv6], 58],
+    ] as const) {
       const whole = frameWith(...layers, udp, payload(900));
       const { frames } = read(withHeader(whole, { flags: 1, kind: Kind.udp, segment: 400, start: l4, offset: 6 }));
       expect(frames).toHaveLength(3);
       frames.forEach((frame, index) => {
         const bytes = payload(900).bytes.slice(index * 400, index * 400 + 400);
-        const ip = layers.map((layer) => ('identification' in layer ? { ...layer, identification: (0xfffe + index) & 0xffff } : layer));
+        const ip = layers.map((layer) =>
+          'identification' in layer ? { ...layer, identification: (0xfffe + index) & 0xffff } : layer,
+        );
         expect(frame).toEqual(frameWith(...ip, udp, { type: 'payload', bytes }));
       });
     }

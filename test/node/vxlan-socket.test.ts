@@ -16,7 +16,9 @@ async function plainSocket(address: string, port: number) {
   const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
   socket.bind(port, address);
   await once(socket, 'listening');
-  return Object.assign(socket, { [Symbol.asyncDispose]: () => new Promise<void>((resolve) => socket.close(() => resolve())) });
+  return Object.assign(socket, {
+    [Symbol.asyncDispose]: () => new Promise<void>((resolve) => socket.close(() => resolve())),
+  });
 }
 
 /** RFC 7348 section 5 by hand: flags 08, three reserved bytes, VNI, a reserved byte. */
@@ -68,12 +70,17 @@ describe('a VXLAN socket', () => {
 
   it('speaks IPv6, several VNIs and remotes on one socket', async () => {
     await using one = await openVxlanSocket({ name: 'one', addresses: [HERE, '::1'], port: 0, remotes: 'flow' });
-    await using two = await openVxlanSocket({ name: 'two', addresses: [THERE], port: one.port, remotes: [HERE, '127.0.0.1'] });
+    await using two = await openVxlanSocket({
+      name: 'two',
+      addresses: [THERE],
+      port: one.port,
+      remotes: [HERE, '127.0.0.1'],
+    });
     const [left, right] = [sitAt(one), sitAt(two)];
     for (const id of [1, 2, 3]) left.send([frameOf(id)], { source: HERE, destination: THERE, id });
-    expect((await right.receive(3)).map(({ frame, tunnel }) => [frame, tunnel?.id, tunnel?.source, tunnel?.destination])).toEqual(
-      [1, 2, 3].map((id) => [frameOf(id), id, HERE, THERE]),
-    );
+    expect(
+      (await right.receive(3)).map(({ frame, tunnel }) => [frame, tunnel?.id, tunnel?.source, tunnel?.destination]),
+    ).toEqual([1, 2, 3].map((id) => [frameOf(id), id, HERE, THERE]));
     // To itself, since no machine has two loopback addresses of IPv6.
     left.send([frameOf(6)], { destination: '::1', id: 6 });
     const [{ frame, tunnel }] = await left.receive(1);
@@ -83,7 +90,13 @@ describe('a VXLAN socket', () => {
   });
 
   it('chooses the source port by the hash', async () => {
-    await using port = await openVxlanSocket({ name: 'v', addresses: [HERE], port: 0, remotes: 'flow', sourcePorts: 3 });
+    await using port = await openVxlanSocket({
+      name: 'v',
+      addresses: [HERE],
+      port: 0,
+      remotes: 'flow',
+      sourcePorts: 3,
+    });
     await using peer = await plainSocket(THERE, port.port);
     const seat = sitAt(port);
     const ports: number[] = [];
@@ -106,7 +119,15 @@ describe('a VXLAN socket', () => {
     const drops = () => port.counters.rxDrops.reduce((sum, count) => sum + count);
     stranger.send(fromHex(good), port.port, HERE);
     // No header, only a part of one, no VNI flag, GPE, a reserved byte, no frame, half of an Ethernet header.
-    for (const hex of ['', '080000', `00000000${good.slice(8)}`, `0c000003${good.slice(8)}`, `${good.slice(0, 14)}01${good.slice(16)}`, header(1), `${header(1)}0200`]) {
+    for (const hex of [
+      '',
+      '080000',
+      `00000000${good.slice(8)}`,
+      `0c000003${good.slice(8)}`,
+      `${good.slice(0, 14)}01${good.slice(16)}`,
+      header(1),
+      `${header(1)}0200`,
+    ]) {
       friend.send(fromHex(hex), port.port, HERE);
     }
     // To a socket that only sends.
@@ -161,12 +182,22 @@ describe('a VXLAN socket', () => {
     const remotes = [THERE];
     await using taken = await plainSocket(HERE, 0);
     const port = taken.address().port;
-    await expect(openVxlanSocket({ name: 'v', addresses: [HERE], port, remotes })).rejects.toMatchObject({ code: 'already-exists' });
-    await expect(openVxlanSocket({ name: 'v', addresses: ['192.0.2.1'], remotes })).rejects.toMatchObject({ code: 'not-found' });
+    await expect(openVxlanSocket({ name: 'v', addresses: [HERE], port, remotes })).rejects.toMatchObject({
+      code: 'already-exists',
+    });
+    await expect(openVxlanSocket({ name: 'v', addresses: ['192.0.2.1'], remotes })).rejects.toMatchObject({
+      code: 'not-found',
+    });
     await expect(openVxlanSocket({ name: 'v', addresses: [], remotes })).rejects.toMatchObject({ code: 'bad-option' });
-    await expect(openVxlanSocket({ name: 'v', addresses: ['ens8'], remotes })).rejects.toMatchObject({ code: 'bad-address' });
-    await expect(openVxlanSocket({ name: 'v', addresses: [HERE], remotes: ['ens8'] })).rejects.toMatchObject({ code: 'bad-address' });
-    await expect(openVxlanSocket({ name: 'v', addresses: [HERE], remotes, sourcePorts: 0 })).rejects.toMatchObject({ code: 'out-of-range' });
+    await expect(openVxlanSocket({ name: 'v', addresses: ['ens8'], remotes })).rejects.toMatchObject({
+      code: 'bad-address',
+    });
+    await expect(openVxlanSocket({ name: 'v', addresses: [HERE], remotes: ['ens8'] })).rejects.toMatchObject({
+      code: 'bad-address',
+    });
+    await expect(openVxlanSocket({ name: 'v', addresses: [HERE], remotes, sourcePorts: 0 })).rejects.toMatchObject({
+      code: 'out-of-range',
+    });
     const control = new AbortController();
     const opening = openVxlanSocket({ name: 'v', addresses: [HERE], port: 0, remotes, signal: control.signal });
     control.abort();
@@ -175,11 +206,26 @@ describe('a VXLAN socket', () => {
 
   it('is the tunnel device of a flow-based switch', async () => {
     const machine = async (number: number, address: string, peer: string, udpPort: number) => {
-      const device = await openVxlanSocket({ name: 'vxlan_sys', addresses: [address], port: udpPort, remotes: [peer, '127.0.0.1'] });
-      const host = createIpHost({ clock: systemClock, name: 'br0', mac: `02:00:00:00:00:0${number}`, addresses: [`1.1.1.${number}/24`] });
+      const device = await openVxlanSocket({
+        name: 'vxlan_sys',
+        addresses: [address],
+        port: udpPort,
+        remotes: [peer, '127.0.0.1'],
+      });
+      const host = createIpHost({
+        clock: systemClock,
+        name: 'br0',
+        mac: `02:00:00:00:00:0${number}`,
+        addresses: [`1.1.1.${number}/24`],
+      });
       const vswitch = new VSwitch({ nativeTunnels: false, tunnelDevice: () => device });
       const options = { remote_ip: peer, local_ip: address, key: '42', dst_port: String(device.port) };
-      vswitch.addBridge({ name: 'br0', mac: host.mac, local: host, ports: [{ name: 'vxlan1', interface: { type: 'vxlan', options } }] });
+      vswitch.addBridge({
+        name: 'br0',
+        mac: host.mac,
+        local: host,
+        ports: [{ name: 'vxlan1', interface: { type: 'vxlan', options } }],
+      });
       return { device, host, vswitch };
     };
     const left = await machine(1, HERE, THERE, 0);

@@ -47,9 +47,7 @@ describe('buildFrame', () => {
       { ...eth, destination: 'ff:ff:ff:ff:ff:ff' },
       { type: 'arp', operation: 1, senderMac: eth.source, senderIp: '1.1.1.1', targetIp: '1.1.1.2' },
     ]);
-    expect(toHex(frame)).toBe(
-      'ffffffffffff020000000001080600010800060400010200000000010101010100000000000001010102',
-    );
+    expect(toHex(frame)).toBe('ffffffffffff020000000001080600010800060400010200000000010101010100000000000001010102');
   });
 
   it('makes the ping of recording seed-1, step 8', () => {

@@ -2,7 +2,15 @@
 // Open vSwitch's order (2.6 of the behaviour reference); and what is set does to frames what it says.
 import { describe, expect, it } from 'vitest';
 import { formatActions } from '../../src/action/text-format.js';
-import { FLOW_WORDS, VLAN_PRESENT, setBytes, setExact, setField, type FieldName, type FlowWords } from '../../src/flow/fields.js';
+import {
+  FLOW_WORDS,
+  VLAN_PRESENT,
+  setBytes,
+  setExact,
+  setField,
+  type FieldName,
+  type FlowWords,
+} from '../../src/flow/fields.js';
 import { commit, commitTunnel } from '../../src/switch/commit.js';
 import type { Context } from '../../src/switch/context.js';
 import { parseIp } from '../../src/util/address.js';
@@ -16,11 +24,34 @@ function write(words: FlowWords, values: Values): void {
   }
 }
 
-const IPV4: Values = { ethType: 0x0800, ethSrc: 0x0200_0000_000a, ethDst: 0x0200_0000_000b, ipProto: 17, ipTos: 0x10, ipTtl: 64, ipv4Src: '1.1.1.1', ipv4Dst: '1.1.1.2', tpSrc: 1000, tpDst: 53 };
-const IPV6: Values = { ethType: 0x86dd, ipProto: 6, ipv6Src: 'fd00::1', ipv6Dst: 'fd00::2', ipTtl: 64, tpSrc: 1000, tpDst: 80 };
+const IPV4: Values = {
+  ethType: 0x0800,
+  ethSrc: 0x0200_0000_000a,
+  ethDst: 0x0200_0000_000b,
+  ipProto: 17,
+  ipTos: 0x10,
+  ipTtl: 64,
+  ipv4Src: '1.1.1.1',
+  ipv4Dst: '1.1.1.2',
+  tpSrc: 1000,
+  tpDst: 53,
+};
+const IPV6: Values = {
+  ethType: 0x86dd,
+  ipProto: 6,
+  ipv6Src: 'fd00::1',
+  ipv6Dst: 'fd00::2',
+  ipTtl: 64,
+  tpSrc: 1000,
+  tpDst: 80,
+};
 
 /** A translation of a packet with `before`, in which `changes` have been made and those fields (and `looked`) looked at. */
-function translated(before: Values, changes: Values, looked: readonly FieldName[] = Object.keys(changes) as FieldName[]): Context {
+function translated(
+  before: Values,
+  changes: Values,
+  looked: readonly FieldName[] = Object.keys(changes) as FieldName[],
+): Context {
   const base = new Int32Array(FLOW_WORDS);
   write(base, before);
   const flow = base.slice();
@@ -45,7 +76,12 @@ describe('commit', () => {
   it.each([
     ['nothing', IPV4, {}, 'drop'],
     ['a MAC', IPV4, { ethDst: 0x0200_0000_00ff }, 'set(eth(dst=02:00:00:00:00:ff))'],
-    ['both MACs', IPV4, { ethSrc: 0x0200_0000_0001, ethDst: 0x0200_0000_0002 }, 'set(eth(src=02:00:00:00:00:01,dst=02:00:00:00:00:02))'],
+    [
+      'both MACs',
+      IPV4,
+      { ethSrc: 0x0200_0000_0001, ethDst: 0x0200_0000_0002 },
+      'set(eth(src=02:00:00:00:00:01,dst=02:00:00:00:00:02))',
+    ],
     ['an address', IPV4, { ipv4Dst: '9.9.9.9' }, 'set(ipv4(dst=9.9.9.9))'],
     ['the TTL', IPV4, { ipTtl: 63 }, 'set(ipv4(ttl=63))'],
     ['a port', IPV4, { tpDst: 5353 }, 'set(udp(dst=5353))'],
@@ -70,8 +106,16 @@ describe('commit', () => {
   });
 
   it('goes through the layers from the outside in, and then to tags and marks', () => {
-    const text = committed(translated(IPV4, { skbMark: 1, vlanTci: VLAN_PRESENT | 5, vlanTpid: 0x8100, tpDst: 1, ipTtl: 9, ethSrc: 1 }));
-    expect([...text.matchAll(/set\((\w+)|push_vlan/g)].map(([whole, name]) => name ?? whole)).toEqual(['eth', 'ipv4', 'udp', 'push_vlan', 'skb_mark']);
+    const text = committed(
+      translated(IPV4, { skbMark: 1, vlanTci: VLAN_PRESENT | 5, vlanTpid: 0x8100, tpDst: 1, ipTtl: 9, ethSrc: 1 }),
+    );
+    expect([...text.matchAll(/set\((\w+)|push_vlan/g)].map(([whole, name]) => name ?? whole)).toEqual([
+      'eth',
+      'ipv4',
+      'udp',
+      'push_vlan',
+      'skb_mark',
+    ]);
   });
 
   it('writes no ports of what is no transport, and nothing of IP without a protocol', () => {
@@ -85,7 +129,12 @@ describe('commit', () => {
     ['a service tag', {}, { vlanTpid: 0x88a8, vlanTci: tag(5, 3) }, 'push_vlan(tpid=0x88a8,vid=5,pcp=3)'],
     ['no tag', { vlanTpid: 0x8100, vlanTci: tag(5) }, { vlanTpid: 0, vlanTci: 0 }, 'pop_vlan'],
     ['another tag', { vlanTpid: 0x8100, vlanTci: tag(5) }, { vlanTci: tag(6) }, 'pop_vlan,push_vlan(vid=6,pcp=0)'],
-    ['another priority', { vlanTpid: 0x8100, vlanTci: tag(5) }, { vlanTci: tag(5, 1) }, 'pop_vlan,push_vlan(vid=5,pcp=1)'],
+    [
+      'another priority',
+      { vlanTpid: 0x8100, vlanTci: tag(5) },
+      { vlanTci: tag(5, 1) },
+      'pop_vlan,push_vlan(vid=5,pcp=1)',
+    ],
     [
       'a tag on top',
       { vlanTpid: 0x8100, vlanTci: tag(5) },
@@ -120,7 +169,9 @@ describe('commit', () => {
     expect(pushed.wildcards.some((word) => word !== 0)).toBe(false);
     const popped = translated({ ...IPV4, vlanTpid: 0x8100, vlanTci: tag(5) }, { vlanTpid: 0, vlanTci: 0 }, []);
     commit(popped);
-    expect([popped.wildcards[5] >>> 16, popped.wildcards[10] >>> 16, popped.wildcards[48]]).toEqual([0xffff, 0xffff, -1]);
+    expect([popped.wildcards[5] >>> 16, popped.wildcards[10] >>> 16, popped.wildcards[48]]).toEqual([
+      0xffff, 0xffff, -1,
+    ]);
   });
 
   it('goes on from where the last one was', () => {
@@ -146,6 +197,8 @@ describe('commitTunnel', () => {
     setField(ctx.flow, 'tunTos', 4);
     commitTunnel(ctx);
     expect(ctx.actions.length).toBe(2);
-    expect(formatActions(ctx.actions.slice(1))).toBe('set(tunnel(tun_id=0x5,dst=10.10.10.2,tos=0x4,ttl=64,tp_dst=4789,flags(key)))');
+    expect(formatActions(ctx.actions.slice(1))).toBe(
+      'set(tunnel(tun_id=0x5,dst=10.10.10.2,tos=0x4,ttl=64,tp_dst=4789,flags(key)))',
+    );
   });
 });

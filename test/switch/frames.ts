@@ -24,17 +24,36 @@ export function frame(source: string, destination: string, tags: readonly Tag[] 
   return buildFrame(layers);
 }
 
-export function arp(operation: number, senderMac: string, senderIp: string, targetIp: string, more: { targetMac?: string; to?: string } = {}): Uint8Array {
+export function arp(
+  operation: number,
+  senderMac: string,
+  senderIp: string,
+  targetIp: string,
+  more: { targetMac?: string; to?: string } = {},
+): Uint8Array {
   const { targetMac, to = operation === 1 ? BROADCAST : (targetMac ?? BROADCAST) } = more;
   return frame(senderMac, to, [], { type: 'arp', operation, senderMac, senderIp, targetMac, targetIp });
 }
 
-export function udp(source: string, destination: string, from: string, to: string, more: { sport?: number; dport?: number; tos?: number; ttl?: number; tags?: readonly Tag[] } = {}): Uint8Array {
+export function udp(
+  source: string,
+  destination: string,
+  from: string,
+  to: string,
+  more: { sport?: number; dport?: number; tos?: number; ttl?: number; tags?: readonly Tag[] } = {},
+): Uint8Array {
   const { sport = 1000, dport = 2000, tos, ttl, tags } = more;
   const ip: Layer = to.includes(':')
     ? { type: 'ipv6', source: from, destination: to, trafficClass: tos, hopLimit: ttl }
     : { type: 'ipv4', source: from, destination: to, tos, ttl };
-  return frame(source, destination, tags, ip, { type: 'udp', sourcePort: sport, destinationPort: dport }, { type: 'payload', bytes: new Uint8Array(8).fill(7) });
+  return frame(
+    source,
+    destination,
+    tags,
+    ip,
+    { type: 'udp', sourcePort: sport, destinationPort: dport },
+    { type: 'payload', bytes: new Uint8Array(8).fill(7) },
+  );
 }
 
 /** What left, as hex by port, for comparisons that people can read. */
@@ -54,7 +73,9 @@ export function tagsOf(bytes: Uint8Array): string[] {
     const type = (bytes[at] << 8) | bytes[at + 1];
     if (type !== 0x8100 && type !== 0x88a8) return tags;
     const priority = bytes[at + 2] >> 5;
-    tags.push(`${type === 0x8100 ? '' : 'ad:'}${((bytes[at + 2] & 15) << 8) | bytes[at + 3]}${priority ? `/${priority}` : ''}`);
+    tags.push(
+      `${type === 0x8100 ? '' : 'ad:'}${((bytes[at + 2] & 15) << 8) | bytes[at + 3]}${priority ? `/${priority}` : ''}`,
+    );
   }
 }
 

@@ -1,6 +1,13 @@
 // The MAC learning table (lib/mac-learning.c): section 6 of the behaviour reference. Seconds are whole seconds of the clock.
 import { beforeEach, describe, expect, it } from 'vitest';
-import { DEFAULT_AGING_SECONDS, DEFAULT_MAC_TABLE_SIZE, MacTable, isMulticast, macEntryData, parseCount } from '../../src/switch/mac-table.js';
+import {
+  DEFAULT_AGING_SECONDS,
+  DEFAULT_MAC_TABLE_SIZE,
+  MacTable,
+  isMulticast,
+  macEntryData,
+  parseCount,
+} from '../../src/switch/mac-table.js';
 import { ManualClock } from '../../src/util/clock.js';
 
 let clock: ManualClock;
@@ -27,18 +34,24 @@ describe('learning', () => {
     learn(1, 'a');
     learn(1, 'b', 10);
     learn(2, 'a', 10);
-    expect([found(1), found(1, 10), found(2), found(2, 10), found(1, 11)]).toEqual(['a', 'b', undefined, 'a', undefined]);
+    expect([found(1), found(1, 10), found(2), found(2, 10), found(1, 11)]).toEqual([
+      'a',
+      'b',
+      undefined,
+      'a',
+      undefined,
+    ]);
     expect(table.count).toBe(3);
     expect(table.statistics).toEqual({ learned: 3, expired: 0, evicted: 0, moved: 0 });
   });
 
   it('is not of group addresses', () => {
-    expect([isMulticast(0x0100_0000_0000), isMulticast(0xffff_ffff_ffff), isMulticast(0x0200_0000_0000), isMulticast(0xfeff_ffff_ffff)]).toEqual([
-      true,
-      true,
-      false,
-      false,
-    ]);
+    expect([
+      isMulticast(0x0100_0000_0000),
+      isMulticast(0xffff_ffff_ffff),
+      isMulticast(0x0200_0000_0000),
+      isMulticast(0xfeff_ffff_ffff),
+    ]).toEqual([true, true, false, false]);
     table.learn(0x0100_5e00_0001, 0, 'a', false);
     table.learn(0xffff_ffff_ffff, 0, 'a', true);
     expect(table.count).toBe(0);

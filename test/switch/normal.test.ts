@@ -2,7 +2,21 @@
 // leave, the megaflow that is installed, and what is learned.
 import { describe, expect, it } from 'vitest';
 import { dumpFlows } from '../../src/control/dpctl.js';
-import { createTestSwitch, A, B, BROADCAST, C, actionTexts, arp, frame, hex, ports, tagsOf, udp, type Tag } from './frames.js';
+import {
+  createTestSwitch,
+  A,
+  B,
+  BROADCAST,
+  C,
+  actionTexts,
+  arp,
+  frame,
+  hex,
+  ports,
+  tagsOf,
+  udp,
+  type Tag,
+} from './frames.js';
 import type { PortConfig } from '../../src/switch/model.js';
 import type { VSwitch } from '../../src/switch/vswitch.js';
 import type { BridgeConfig } from '../../src/switch/model.js';
@@ -10,9 +24,17 @@ import type { ManualClock } from '../../src/util/clock.js';
 
 const MAC = 'aa:55:aa:55:00:00';
 
-function bridge(portConfigs: (string | PortConfig)[], more: Partial<BridgeConfig> = {}): { vswitch: VSwitch; clock: ManualClock } {
+function bridge(
+  portConfigs: (string | PortConfig)[],
+  more: Partial<BridgeConfig> = {},
+): { vswitch: VSwitch; clock: ManualClock } {
   const { vswitch, clock } = createTestSwitch();
-  vswitch.addBridge({ name: 'br0', mac: MAC, ports: portConfigs.map((port) => (typeof port === 'string' ? { name: port } : port)), ...more });
+  vswitch.addBridge({
+    name: 'br0',
+    mac: MAC,
+    ports: portConfigs.map((port) => (typeof port === 'string' ? { name: port } : port)),
+    ...more,
+  });
   return { vswitch, clock };
 }
 
@@ -20,7 +42,9 @@ function bridge(portConfigs: (string | PortConfig)[], more: Partial<BridgeConfig
 function onlyFlow(vswitch: VSwitch): string {
   const lines = dumpFlows(vswitch).trim().split('\n').slice(1);
   expect(lines.length).toBe(1);
-  return lines[0].replace(/^recirc_id\(0\),in_port\(\d+\),packet_type\(ns=0,id=0\),/, '').replace(/, packets:.*actions:/, ' -> ');
+  return lines[0]
+    .replace(/^recirc_id\(0\),in_port\(\d+\),packet_type\(ns=0,id=0\),/, '')
+    .replace(/, packets:.*actions:/, ' -> ');
 }
 
 describe('forwarding', () => {
@@ -114,12 +138,26 @@ describe('forwarding', () => {
     const { vswitch } = createTestSwitch({ poolOptions: { slots: 1024 } });
     for (let i = 0; i < 4; i++) {
       const patches = [0, 1, 2, 3].filter((j) => j !== i);
-      const patch = (j: number): PortConfig => ({ name: `x${i}${j}`, interface: { type: 'patch', options: { peer: `x${j}${i}` } } });
-      vswitch.addBridge({ name: `br${i}`, mac: `aa:55:aa:55:00:0${i}`, ports: [{ name: `p${i}` }, ...patches.map(patch)] });
+      const patch = (j: number): PortConfig => ({
+        name: `x${i}${j}`,
+        interface: { type: 'patch', options: { peer: `x${j}${i}` } },
+      });
+      vswitch.addBridge({
+        name: `br${i}`,
+        mac: `aa:55:aa:55:00:0${i}`,
+        ports: [{ name: `p${i}` }, ...patches.map(patch)],
+      });
     }
     const sent = vswitch.deliver('p0', frame(A, BROADCAST));
     expect(Object.fromEntries(Object.entries(sent).map(([port, list]) => [port, list.length]))).toEqual({
-      br0: 1040, p0: 1039, br1: 1017, p1: 1017, br2: 1019, p2: 1019, br3: 1021, p3: 1021,
+      br0: 1040,
+      p0: 1039,
+      br1: 1017,
+      p1: 1017,
+      br2: 1019,
+      p2: 1019,
+      br3: 1021,
+      p3: 1021,
     });
     expect(vswitch.datapath.pool.available).toBe(1024);
     vswitch.removePort('x01');
@@ -131,9 +169,27 @@ describe('forwarding', () => {
 });
 
 describe('what is not forwarded', () => {
-  const RESERVED = ['01:80:c2:00:00:00', '01:80:c2:00:00:0f', '00:e0:2b:00:00:00', '00:e0:2b:00:00:04', '00:e0:2b:00:00:06',
-    '01:00:0c:00:00:00', '01:00:0c:cc:cc:cc', '01:00:0c:cc:cc:cd', '01:00:0c:cd:cd:cd', '01:00:0c:cc:cc:c0', '01:00:0c:cc:cc:c7'];
-  const ORDINARY = ['01:80:c2:00:00:10', '01:80:c1:ff:ff:ff', '00:e0:2b:00:00:01', '01:00:0c:cc:cc:c8', '01:00:0c:cc:cc:bf', '01:00:0c:00:00:01'];
+  const RESERVED = [
+    '01:80:c2:00:00:00',
+    '01:80:c2:00:00:0f',
+    '00:e0:2b:00:00:00',
+    '00:e0:2b:00:00:04',
+    '00:e0:2b:00:00:06',
+    '01:00:0c:00:00:00',
+    '01:00:0c:cc:cc:cc',
+    '01:00:0c:cc:cc:cd',
+    '01:00:0c:cd:cd:cd',
+    '01:00:0c:cc:cc:c0',
+    '01:00:0c:cc:cc:c7',
+  ];
+  const ORDINARY = [
+    '01:80:c2:00:00:10',
+    '01:80:c1:ff:ff:ff',
+    '00:e0:2b:00:00:01',
+    '01:00:0c:cc:cc:c8',
+    '01:00:0c:cc:cc:bf',
+    '01:00:0c:00:00:01',
+  ];
 
   it.each(RESERVED)('is for %s, and nothing is learned from it', (destination) => {
     const { vswitch } = bridge(['p1', 'p2']);
@@ -149,7 +205,8 @@ describe('what is not forwarded', () => {
 
   it('is forwarded all the same with forward-bpdu', () => {
     const { vswitch } = bridge(['p1', 'p2'], { otherConfig: { 'forward-bpdu': 'true' } });
-    for (const destination of RESERVED) expect(ports(vswitch.deliver('p1', frame(A, destination)))).toEqual(['br0', 'p2']);
+    for (const destination of RESERVED)
+      expect(ports(vswitch.deliver('p1', frame(A, destination)))).toEqual(['br0', 'p2']);
     expect(vswitch.bridge('br0').macTable.count).toBe(1);
     vswitch.setBridge('br0', { otherConfig: { 'forward-bpdu': 'false' } });
     expect(vswitch.deliver('p1', frame(A, RESERVED[0]))).toEqual({});
@@ -173,7 +230,9 @@ describe('VLANs', () => {
   /** How a frame with tags that comes in on `from` leaves: `port` or `port:tag,tag`. */
   function way(vswitch: VSwitch, from: string, tags: Tag[]): string[] {
     const sent = vswitch.deliver(from, frame(A, BROADCAST, tags));
-    return Object.entries(sent).flatMap(([port, list]) => list.map((bytes) => [port, ...tagsOf(bytes)].join(' '))).sort();
+    return Object.entries(sent)
+      .flatMap(([port, list]) => list.map((bytes) => [port, ...tagsOf(bytes)].join(' ')))
+      .sort();
   }
 
   const MODES: PortConfig[] = [
@@ -207,7 +266,12 @@ describe('VLANs', () => {
   });
 
   it('emits changes one after the other in port order, as was observed', () => {
-    const { vswitch } = bridge([{ name: 'in', tag: 10 }, 'trunk', { name: 'out', tag: 10 }, { name: 'trunk2', trunks: [10] }]);
+    const { vswitch } = bridge([
+      { name: 'in', tag: 10 },
+      'trunk',
+      { name: 'out', tag: 10 },
+      { name: 'trunk2', trunks: [10] },
+    ]);
     vswitch.deliver('in', frame(A, BROADCAST));
     expect(actionTexts(vswitch)).toEqual(['push_vlan(vid=10,pcp=0),1,3,pop_vlan,4,push_vlan(vid=10,pcp=0),5']);
   });
@@ -216,7 +280,10 @@ describe('VLANs', () => {
     const { vswitch } = bridge(MODES);
     vswitch.deliver('access10', frame(A, BROADCAST));
     vswitch.deliver('trunk', frame(A, BROADCAST, [20]));
-    expect([...vswitch.bridge('br0').macTable].map(({ vlan, port }) => `${vlan} ${port.name}`)).toEqual(['10 access10', '20 trunk']);
+    expect([...vswitch.bridge('br0').macTable].map(({ vlan, port }) => `${vlan} ${port.name}`)).toEqual([
+      '10 access10',
+      '20 trunk',
+    ]);
     expect(ports(vswitch.deliver('access20', frame(B, A)))).toEqual(['trunk']);
     expect(ports(vswitch.deliver('trunk', frame(B, A, [10])))).toEqual(['access10']);
   });
@@ -226,12 +293,18 @@ describe('VLANs', () => {
     vswitch.addBridge({
       name: 'br0',
       mac: MAC,
-      ports: [{ name: 'c1', tag: 100, vlanMode: 'dot1q-tunnel' }, { name: 'c2', tag: 100, vlanMode: 'dot1q-tunnel', cvlans: [10] }, { name: 'trunk' }],
+      ports: [
+        { name: 'c1', tag: 100, vlanMode: 'dot1q-tunnel' },
+        { name: 'c2', tag: 100, vlanMode: 'dot1q-tunnel', cvlans: [10] },
+        { name: 'trunk' },
+      ],
     });
     expect(way(vswitch, 'c1', [10])).toEqual(['br0 ad:100 10', 'c2 10', 'trunk ad:100 10']);
     expect(way(vswitch, 'c1', [20])).toEqual(['br0 ad:100 20', 'trunk ad:100 20']);
     expect(way(vswitch, 'c2', [20])).toEqual([]);
-    expect(way(vswitch, 'trunk', [{ vid: 100, etherType: 0x8100 }, 10])).toEqual(expect.arrayContaining(['c1 10', 'c2 10']));
+    expect(way(vswitch, 'trunk', [{ vid: 100, etherType: 0x8100 }, 10])).toEqual(
+      expect.arrayContaining(['c1 10', 'c2 10']),
+    );
   });
 
   it('sends priority tags where a port asks for them', () => {
@@ -255,16 +328,22 @@ describe('the megaflow of a frame', () => {
   it('names the VLAN and not the priority, unless a tag is popped', () => {
     const { vswitch } = bridge(['p1']);
     vswitch.deliver('p1', frame(A, B, [{ vid: 5, priority: 3 }]));
-    expect(onlyFlow(vswitch)).toBe(`eth(src=${A},dst=${B}),eth_type(0x8100),vlan(vid=5,pcp=3/0x0),encap(eth_type(0x88b5)) -> 1`);
+    expect(onlyFlow(vswitch)).toBe(
+      `eth(src=${A},dst=${B}),eth_type(0x8100),vlan(vid=5,pcp=3/0x0),encap(eth_type(0x88b5)) -> 1`,
+    );
     const popping = bridge(['p1', { name: 'p2', tag: 5 }]).vswitch;
     popping.deliver('p1', frame(A, B, [{ vid: 5, priority: 3 }]));
-    expect(onlyFlow(popping)).toBe(`eth(src=${A},dst=${B}),eth_type(0x8100),vlan(vid=5,pcp=3),encap(eth_type(0x88b5)) -> 1,pop_vlan,3`);
+    expect(onlyFlow(popping)).toBe(
+      `eth(src=${A},dst=${B}),eth_type(0x8100),vlan(vid=5,pcp=3),encap(eth_type(0x88b5)) -> 1,pop_vlan,3`,
+    );
   });
 
   it('of ARP names the operation to broadcast, and the addresses of a request', () => {
     const { vswitch } = bridge(['p1']);
     vswitch.deliver('p1', arp(1, A, '1.1.1.1', '1.1.1.2'));
-    expect(onlyFlow(vswitch)).toBe(`eth(src=${A},dst=${BROADCAST}),eth_type(0x0806),arp(sip=1.1.1.1,tip=1.1.1.2,op=1) -> 1`);
+    expect(onlyFlow(vswitch)).toBe(
+      `eth(src=${A},dst=${BROADCAST}),eth_type(0x0806),arp(sip=1.1.1.1,tip=1.1.1.2,op=1) -> 1`,
+    );
     const reply = bridge(['p1']).vswitch;
     reply.deliver('p1', arp(2, A, '1.1.1.1', '1.1.1.2', { targetMac: B }));
     expect(onlyFlow(reply)).toBe(`eth(src=${A},dst=${B}),eth_type(0x0806) -> 1`);
@@ -277,7 +356,10 @@ describe('the megaflow of a frame', () => {
     const { vswitch, clock } = bridge(['p1']);
     vswitch.deliver('p1', arp(1, A, '1.1.1.1', '1.1.1.1'));
     vswitch.deliver('p1', arp(1, B, '1.1.1.1', '1.1.1.2'));
-    expect([...vswitch.bridge('br0').macTable].map(({ lockedUntilMs }) => lockedUntilMs)).toEqual([clock.now() + 5000, 0]);
+    expect([...vswitch.bridge('br0').macTable].map(({ lockedUntilMs }) => lockedUntilMs)).toEqual([
+      clock.now() + 5000,
+      0,
+    ]);
   });
 });
 
@@ -309,7 +391,12 @@ describe('mirrors', () => {
       ],
     });
     const sent = vswitch.deliver('p1', frame(A, B));
-    expect(Object.fromEntries(Object.entries(sent).map(([port, list]) => [port, list.length]))).toEqual({ br0: 1, p2: 1, mon: 1, mon2: 1 });
+    expect(Object.fromEntries(Object.entries(sent).map(([port, list]) => [port, list.length]))).toEqual({
+      br0: 1,
+      p2: 1,
+      mon: 1,
+      mon2: 1,
+    });
   });
 
   it('take nothing from the port that they send to, and learn nothing there', () => {
@@ -319,14 +406,18 @@ describe('mirrors', () => {
   });
 
   it('choose by VLAN, as it is inside', () => {
-    const { vswitch } = bridge([{ name: 'p10', tag: 10 }, 'trunk', 'mon'], { mirrors: [{ ...mirror, selectAll: true, selectVlan: [10] }] });
+    const { vswitch } = bridge([{ name: 'p10', tag: 10 }, 'trunk', 'mon'], {
+      mirrors: [{ ...mirror, selectAll: true, selectVlan: [10] }],
+    });
     expect(ports(vswitch.deliver('p10', frame(A, B)))).toContain('mon');
     expect(tagsOf(vswitch.deliver('trunk', frame(B, A, [10])).mon[0])).toEqual(['10']);
     expect(ports(vswitch.deliver('trunk', frame(B, A, [20])))).toEqual(['br0']);
   });
 
   it('send into a VLAN', () => {
-    const { vswitch } = bridge([{ name: 'p10', tag: 10 }, { name: 'r99', tag: 99 }, 'trunk'], { mirrors: [{ name: 'm', selectAll: true, outputVlan: 99 }] });
+    const { vswitch } = bridge([{ name: 'p10', tag: 10 }, { name: 'r99', tag: 99 }, 'trunk'], {
+      mirrors: [{ name: 'm', selectAll: true, outputVlan: 99 }],
+    });
     const sent = vswitch.deliver('p10', frame(A, B));
     expect(sent.r99.map(tagsOf)).toEqual([[]]);
     expect(sent.trunk.map(tagsOf)).toEqual([['99'], ['10']]);
@@ -362,7 +453,9 @@ describe('mirrors', () => {
     ['too many', Array.from({ length: 32 }, (_, index) => ({ name: `m${index}`, outputVlan: index + 1 }))],
   ])('are refused with %s, and the bridge is as it was', (_why, mirrors) => {
     const { vswitch } = bridge(['p1', 'p2', 'mon'], { mirrors: [{ ...mirror, selectAll: true }] });
-    expect(() => vswitch.setBridge('br0', { mirrors, otherConfig: { 'forward-bpdu': 'true' } })).toThrow(expect.objectContaining({ code: 'bad-config' }));
+    expect(() => vswitch.setBridge('br0', { mirrors, otherConfig: { 'forward-bpdu': 'true' } })).toThrow(
+      expect.objectContaining({ code: 'bad-config' }),
+    );
     expect(ports(vswitch.deliver('p1', frame(A, B)))).toEqual(['br0', 'mon', 'p2']);
     vswitch.removePort('p2');
     expect(ports(vswitch.deliver('p1', frame(A, B)))).toEqual(['br0', 'mon']);

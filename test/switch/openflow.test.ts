@@ -12,7 +12,10 @@ import { jenkinsHash } from '../../src/util/hash.js';
 const frame = (source: number, port = 80): Uint8Array =>
   fromHex(
     `020000000002${'0200000000'}${source.toString(16).padStart(2, '0')}08004500002800000000400600000a0000010a000002` +
-      `${(1000 + source).toString(16).padStart(4, '0')}${port.toString(16).padStart(4, '0')}00000000000000005002000000000000`.padEnd(52, '0'),
+      `${(1000 + source).toString(16).padStart(4, '0')}${port.toString(16).padStart(4, '0')}00000000000000005002000000000000`.padEnd(
+        52,
+        '0',
+      ),
   );
 
 function build(openflow: string[], groups: string[] = []): { vswitch: VSwitch; clock: ManualClock } {
@@ -24,7 +27,10 @@ function build(openflow: string[], groups: string[] = []): { vswitch: VSwitch; c
 }
 
 const flows = (vswitch: VSwitch): string[] =>
-  vswitch.datapath.flowNumbers().map((flow) => formatActions(vswitch.datapath.flow(flow).actions)).sort();
+  vswitch.datapath
+    .flowNumbers()
+    .map((flow) => formatActions(vswitch.datapath.flow(flow).actions))
+    .sort();
 
 describe('a group that selects by hash', () => {
   const openflow = ['in_port=1,actions=group:1', 'in_port=2,actions=group:1'];
@@ -57,9 +63,13 @@ describe('a group that selects by hash', () => {
     clock.leap(1000);
     vswitch.revalidate();
     // The number is gone, and a packet that still carried it would be lost.
-    expect(() => appctl(vswitch, 'ofproto/trace', 'recirc_id(0x1),dp_hash(0x5),in_port(2),eth(src=02:00:00:00:00:01,dst=02:00:00:00:00:02),eth_type(0x88b5)')).toThrow(
-      'no recirculation data for recirc_id 0x1',
-    );
+    expect(() =>
+      appctl(
+        vswitch,
+        'ofproto/trace',
+        'recirc_id(0x1),dp_hash(0x5),in_port(2),eth(src=02:00:00:00:00:01,dst=02:00:00:00:00:02),eth_type(0x88b5)',
+      ),
+    ).toThrow('no recirculation data for recirc_id 0x1');
     vswitch.deliver('p1', frame(1));
     expect(round()).toEqual(['hash(sym_l4(0)),recirc(0x3)']);
   });
@@ -77,12 +87,26 @@ describe('a group that selects by hash', () => {
   });
 
   it('resumes where it stopped: a trace of the packet that has come round says so', () => {
-    const { vswitch } = build(['in_port=1,actions=load:7->NXM_NX_REG0[],resubmit(,1),output:2', 'table=1,cookie=0x5,actions=group:1,resubmit(,2)', 'table=2,reg0=7,actions=LOCAL'], groups);
+    const { vswitch } = build(
+      [
+        'in_port=1,actions=load:7->NXM_NX_REG0[],resubmit(,1),output:2',
+        'table=1,cookie=0x5,actions=group:1,resubmit(,2)',
+        'table=2,reg0=7,actions=LOCAL',
+      ],
+      groups,
+    );
     vswitch.deliver('p1', frame(1));
-    const flow = 'recirc_id(0x1),dp_hash(0x5),in_port(2),eth(src=02:00:00:00:00:01,dst=02:00:00:00:00:02),eth_type(0x88b5)';
+    const flow =
+      'recirc_id(0x1),dp_hash(0x5),in_port(2),eth(src=02:00:00:00:00:01,dst=02:00:00:00:00:02),eth_type(0x88b5)';
     const { steps, actions } = trace(vswitch, { flow });
     const [bridge] = steps;
-    expect(bridge.steps[0]).toMatchObject({ kind: 'thaw', steps: [{ text: 'Resuming from table 0' }, { text: /^Restoring actions: unroll_xlate\(table=1, cookie=5\),group:1,resubmit\(,2\),.*output:2$/ }].map(({ text }) => ({ text: expect.stringMatching(text) })) });
+    expect(bridge.steps[0]).toMatchObject({
+      kind: 'thaw',
+      steps: [
+        { text: 'Resuming from table 0' },
+        { text: /^Restoring actions: unroll_xlate\(table=1, cookie=5\),group:1,resubmit\(,2\),.*output:2$/ },
+      ].map(({ text }) => ({ text: expect.stringMatching(text) })),
+    });
     expect(actions).toMatch(/^[45],1,3$/);
   });
 });

@@ -7,7 +7,15 @@
 // And with the exact-match cache off, a switch sends what it sends with it, byte for byte.
 import { describe, expect, it } from 'vitest';
 import { formatActions } from '../../src/action/text-format.js';
-import { GROUPS_WORD, KEY_WORDS, fields, getField, sealKey, type FieldName, type FlowWords } from '../../src/flow/fields.js';
+import {
+  GROUPS_WORD,
+  KEY_WORDS,
+  fields,
+  getField,
+  sealKey,
+  type FieldName,
+  type FlowWords,
+} from '../../src/flow/fields.js';
 import { matches } from '../../src/flow/match.js';
 import { formatFlow } from '../../src/flow/text-format.js';
 import { buildFrame, type Layer } from '../../src/packet/build.js';
@@ -30,22 +38,39 @@ function pick<T>(random: Random, list: readonly T[]): T {
 }
 
 /** Two bridges with ports of all kinds, an underlay and tunnels. */
-function createRandomSwitch(nativeTunnels: boolean, exactMatchEntries?: number): { vswitch: VSwitch; clock: ManualClock } {
+function createRandomSwitch(
+  nativeTunnels: boolean,
+  exactMatchEntries?: number,
+): { vswitch: VSwitch; clock: ManualClock } {
   const clock = new ManualClock(50_000);
   const vswitch = new VSwitch({ clock, nativeTunnels, exactMatchEntries, poolOptions: { slots: 512 } });
   vswitch.addBridge({ name: 'br1', mac: OWN, ports: [{ name: 'ens8' }] });
-  vswitch.addBridge({ name: 'br2', mac: 'aa:55:aa:55:00:09', ports: [{ name: 'q1' }, { name: 'patch1', interface: { type: 'patch', options: { peer: 'patch0' } } }] });
+  vswitch.addBridge({
+    name: 'br2',
+    mac: 'aa:55:aa:55:00:09',
+    ports: [{ name: 'q1' }, { name: 'patch1', interface: { type: 'patch', options: { peer: 'patch0' } } }],
+  });
   vswitch.addBridge({
     name: 'br0',
     mac: 'aa:55:aa:55:00:00',
     ports: [
       { name: 'p1' },
       { name: 'p2', tag: 10 },
-      { name: 'p3', tag: 10, trunks: [10, 20], vlanMode: 'native-untagged', otherConfig: { 'priority-tags': 'if-nonzero' } },
+      {
+        name: 'p3',
+        tag: 10,
+        trunks: [10, 20],
+        vlanMode: 'native-untagged',
+        otherConfig: { 'priority-tags': 'if-nonzero' },
+      },
       { name: 'p4', tag: 100, cvlans: [0, 10, 20], vlanMode: 'dot1q-tunnel' },
       { name: 'patch0', interface: { type: 'patch', options: { peer: 'patch1' } }, tag: 30 },
       { name: 'vx1', interface: { type: 'vxlan', options: { remote_ip: '10.10.10.2', key: '5', tos: 'inherit' } } },
-      { name: 'vx2', interface: { type: 'vxlan', options: { remote_ip: '10.10.10.3', key: 'flow', ttl: 'inherit' } }, tag: 20 },
+      {
+        name: 'vx2',
+        interface: { type: 'vxlan', options: { remote_ip: '10.10.10.3', key: 'flow', ttl: 'inherit' } },
+        tag: 20,
+      },
       { name: 'vx3', interface: { type: 'vxlan', options: { remote_ip: 'fd00::2', key: '7', csum: 'true' } } },
     ],
     mirrors: [{ name: 'm', selectVlan: [10], selectAll: true, outputVlan: 99 }],
@@ -59,9 +84,21 @@ function createRandomSwitch(nativeTunnels: boolean, exactMatchEntries?: number):
 
 function randomInner(random: Random): Uint8Array {
   const source = pick(random, GUESTS);
-  const destination = pick(random, [...GUESTS, ...GUESTS, 'ff:ff:ff:ff:ff:ff', '33:33:00:00:00:01', '01:80:c2:00:00:00', OWN]);
+  const destination = pick(random, [
+    ...GUESTS,
+    ...GUESTS,
+    'ff:ff:ff:ff:ff:ff',
+    '33:33:00:00:00:01',
+    '01:80:c2:00:00:00',
+    OWN,
+  ]);
   const tags: Tag[] = [];
-  while (tags.length < 2 && random(3) === 0) tags.push({ vid: pick(random, [0, 10, 20, 30, 99, 100]), priority: random(8), etherType: pick(random, [0x8100, 0x8100, 0x88a8]) });
+  while (tags.length < 2 && random(3) === 0)
+    tags.push({
+      vid: pick(random, [0, 10, 20, 30, 99, 100]),
+      priority: random(8),
+      etherType: pick(random, [0x8100, 0x8100, 0x88a8]),
+    });
   // The type of a tag says what follows; that of the last one follows from the next layer.
   if (tags.length) delete (tags[tags.length - 1] as { etherType?: number }).etherType;
   const ips = ['10.10.10.1', '10.10.10.2', '1.1.1.1', '1.1.1.2'];
@@ -69,7 +106,15 @@ function randomInner(random: Random): Uint8Array {
   const transport: Layer[] = [
     pick(random, [
       { type: 'udp', sourcePort: random(65536), destinationPort: pick(random, [53, 4789, 4788, 8472]) },
-      { type: 'tcp', sourcePort: random(65536), destinationPort: 80, flags: random(64), sequence: 1, acknowledgement: 2, window: 3 },
+      {
+        type: 'tcp',
+        sourcePort: random(65536),
+        destinationPort: 80,
+        flags: random(64),
+        sequence: 1,
+        acknowledgement: 2,
+        window: 3,
+      },
       { type: 'payload', bytes: Uint8Array.from({ length: random(30) }, () => random(256)) },
     ] as Layer[]),
   ];
@@ -78,19 +123,59 @@ function randomInner(random: Random): Uint8Array {
       return frame(source, destination, tags);
     case 1: {
       const [senderIp, targetIp] = [pick(random, ips), pick(random, ips)];
-      return frame(source, destination, tags, { type: 'arp', operation: 1 + random(2), senderMac: source, senderIp, targetMac: OWN, targetIp });
+      return frame(source, destination, tags, {
+        type: 'arp',
+        operation: 1 + random(2),
+        senderMac: source,
+        senderIp,
+        targetMac: OWN,
+        targetIp,
+      });
     }
     case 2:
-      return frame(source, destination, tags, { type: 'ipv6', source: pick(random, ip6s), destination: pick(random, ip6s), trafficClass: random(256), flowLabel: random(1 << 20), hopLimit: random(256) }, ...transport);
+      return frame(
+        source,
+        destination,
+        tags,
+        {
+          type: 'ipv6',
+          source: pick(random, ip6s),
+          destination: pick(random, ip6s),
+          trafficClass: random(256),
+          flowLabel: random(1 << 20),
+          hopLimit: random(256),
+        },
+        ...transport,
+      );
     case 3:
-      return frame(source, destination, tags, { type: 'ipv6', source: pick(random, ip6s), destination: pick(random, ip6s), hopLimit: 255 }, {
-        type: 'icmpv6', icmpType: 136, target: pick(random, ip6s), flags: 0x6000_0000, options: [{ type: 'target-link-layer', mac: source }],
-      } as Layer);
+      return frame(
+        source,
+        destination,
+        tags,
+        { type: 'ipv6', source: pick(random, ip6s), destination: pick(random, ip6s), hopLimit: 255 },
+        {
+          type: 'icmpv6',
+          icmpType: 136,
+          target: pick(random, ip6s),
+          flags: 0x6000_0000,
+          options: [{ type: 'target-link-layer', mac: source }],
+        } as Layer,
+      );
     default:
-      return frame(source, destination, tags, {
-        type: 'ipv4', source: pick(random, ips), destination: pick(random, ips), tos: random(256), ttl: random(256),
-        ...(random(5) === 0 ? { moreFragments: random(2) === 0, fragmentOffset: random(2) * 8 } : {}),
-      }, ...transport);
+      return frame(
+        source,
+        destination,
+        tags,
+        {
+          type: 'ipv4',
+          source: pick(random, ips),
+          destination: pick(random, ips),
+          tos: random(256),
+          ttl: random(256),
+          ...(random(5) === 0 ? { moreFragments: random(2) === 0, fragmentOffset: random(2) * 8 } : {}),
+        },
+        ...transport,
+      );
   }
 }
 
@@ -111,7 +196,11 @@ function randomFrame(random: Random): Uint8Array {
 }
 
 /** The keys that come to translation while frames pass, those behind tunnels among them. */
-function collectKeys({ vswitch, clock }: ReturnType<typeof createRandomSwitch>, random: Random, count: number): FlowWords[] {
+function collectKeys(
+  { vswitch, clock }: ReturnType<typeof createRandomSwitch>,
+  random: Random,
+  count: number,
+): FlowWords[] {
   const keys: FlowWords[] = [];
   const off = vswitch.on('flow-installed', ({ key }) => keys.push(key.slice()));
   for (let index = 0; index < count; index++) {
@@ -170,7 +259,12 @@ describe.each([
         if (word === GROUPS_WORD) continue;
         // Not every open bit of every key: enough of each, and over the keys all of them.
         // What packets cannot have: tunnel metadata without a tunnel or of the other family, a second tag (it is not parsed), metadata.
-        if (word >= 12 && word < 30 && (!tunnelled || (word < 14 ? !tunnelIpv4 : word >= 18 && word < 26 && tunnelIpv4))) continue;
+        if (
+          word >= 12 &&
+          word < 30 &&
+          (!tunnelled || (word < 14 ? !tunnelIpv4 : word >= 18 && word < 26 && tunnelIpv4))
+        )
+          continue;
         if (word === 48 || (word >= 58 && word < 62)) continue;
         let open = significant[word] & ~before.mask[word];
         // Open vSwitch sends a tag without VLAN and priority as none, and does not match on the priority for it.
@@ -183,7 +277,9 @@ describe.each([
           flips++;
           const after = vswitch.translate(flipped);
           if (!after || formatActions(after.actions) !== text) {
-            expect(`word ${word} bit ${bit}: ${after ? formatActions(after.actions) : 'no port'}\n${show(key, before.mask)}`).toBe(text);
+            expect(
+              `word ${word} bit ${bit}: ${after ? formatActions(after.actions) : 'no port'}\n${show(key, before.mask)}`,
+            ).toBe(text);
           }
         }
       }
@@ -198,7 +294,10 @@ describe.each([
     const { vswitch } = made;
     collectKeys(made, random, 300);
     settle(vswitch);
-    const flows = vswitch.datapath.flowNumbers().filter((flow) => isFound(vswitch, flow)).map((flow) => ({ ...vswitch.datapath.flow(flow), text: vswitch.datapath.flowActionsText(flow) }));
+    const flows = vswitch.datapath
+      .flowNumbers()
+      .filter((flow) => isFound(vswitch, flow))
+      .map((flow) => ({ ...vswitch.datapath.flow(flow), text: vswitch.datapath.flowActionsText(flow) }));
     let matched = 0;
     for (let index = 0; index < 1000; index++) {
       const port = vswitch.findPort(pick(random, PORTS))!.datapathPort;
@@ -207,7 +306,8 @@ describe.each([
         if (!matches(flow, key)) continue;
         matched++;
         const fresh = vswitch.translate(key.slice())!;
-        if (formatActions(fresh.actions) !== flow.text) expect(`${formatActions(fresh.actions)}\n${show(key, flow.mask)}`).toBe(flow.text);
+        if (formatActions(fresh.actions) !== flow.text)
+          expect(`${formatActions(fresh.actions)}\n${show(key, flow.mask)}`).toBe(flow.text);
       }
     }
     expect(matched).toBeGreaterThan(100);
@@ -219,21 +319,73 @@ describe.each([
     const { vswitch, clock } = createRandomSwitch(nativeTunnels);
     let extra = 0;
     const changes: [string, () => void][] = [
-      ['add a port', () => vswitch.addPort('br0', { name: `x${++extra}`, tag: pick(random, [null, 10, 20]), trunks: random(2) ? [10] : undefined })],
-      ['remove a port', () => { if (extra > 0 && vswitch.findPort(`x${extra}`)) vswitch.removePort(`x${extra}`); }],
+      [
+        'add a port',
+        () =>
+          vswitch.addPort('br0', {
+            name: `x${++extra}`,
+            tag: pick(random, [null, 10, 20]),
+            trunks: random(2) ? [10] : undefined,
+          }),
+      ],
+      [
+        'remove a port',
+        () => {
+          if (extra > 0 && vswitch.findPort(`x${extra}`)) vswitch.removePort(`x${extra}`);
+        },
+      ],
       ['retag a port', () => vswitch.setPort('p2', { tag: pick(random, [10, 20, null]) })],
       ['retrunk a port', () => vswitch.setPort('p3', { trunks: pick(random, [[10, 20], [30], []]) })],
       ['protect a port', () => vswitch.setPort(pick(random, ['p1', 'p3']), { protected: random(2) === 0 })],
-      ['set options', () => vswitch.setInterface('vx1', { remote_ip: pick(random, ['10.10.10.2', '10.10.10.9']), key: pick(random, ['5', '6']), ttl: pick(random, ['inherit', '9']), dst_port: pick(random, ['4789', '8472']) })],
-      ['set a neighbour', () => vswitch.setNeighbour('br1', pick(random, ['10.10.10.2', '10.10.10.3', 'fd00::2']), pick(random, PEERS))],
+      [
+        'set options',
+        () =>
+          vswitch.setInterface('vx1', {
+            remote_ip: pick(random, ['10.10.10.2', '10.10.10.9']),
+            key: pick(random, ['5', '6']),
+            ttl: pick(random, ['inherit', '9']),
+            dst_port: pick(random, ['4789', '8472']),
+          }),
+      ],
+      [
+        'set a neighbour',
+        () => vswitch.setNeighbour('br1', pick(random, ['10.10.10.2', '10.10.10.3', 'fd00::2']), pick(random, PEERS)),
+      ],
       ['flush neighbours', () => vswitch.neighbours.flush()],
       ['add a route', () => vswitch.addRoute('10.10.10.0/25', 'br1', pick(random, ['10.10.10.2', '10.10.10.254']))],
       ['remove a route', () => void vswitch.removeRoute('10.10.10.0/25')],
-      ['add an address', () => { if (vswitch.addresses().length < 3) vswitch.addAddress('br1', '1.1.1.1/24'); }],
-      ['remove an address', () => { if (vswitch.addresses().length > 2) vswitch.removeAddress('br1', '1.1.1.1/24'); }],
+      [
+        'add an address',
+        () => {
+          if (vswitch.addresses().length < 3) vswitch.addAddress('br1', '1.1.1.1/24');
+        },
+      ],
+      [
+        'remove an address',
+        () => {
+          if (vswitch.addresses().length > 2) vswitch.removeAddress('br1', '1.1.1.1/24');
+        },
+      ],
       ['flush the MAC tables', () => vswitch.bridges().forEach(({ macTable }) => macTable.flush())],
-      ['set the bridge', () => vswitch.setBridge('br0', { floodVlans: pick(random, [[], [10]]), otherConfig: { 'forward-bpdu': pick(random, ['true', 'false']) } })],
-      ['set mirrors', () => vswitch.setBridge('br0', { mirrors: pick(random, [[], [{ name: 'm', selectAll: true, outputPort: 'p4' }], [{ name: 'm', selectSrcPort: ['p1'], outputVlan: 20 }]]) })],
+      [
+        'set the bridge',
+        () =>
+          vswitch.setBridge('br0', {
+            floodVlans: pick(random, [[], [10]]),
+            otherConfig: { 'forward-bpdu': pick(random, ['true', 'false']) },
+          }),
+      ],
+      [
+        'set mirrors',
+        () =>
+          vswitch.setBridge('br0', {
+            mirrors: pick(random, [
+              [],
+              [{ name: 'm', selectAll: true, outputPort: 'p4' }],
+              [{ name: 'm', selectSrcPort: ['p1'], outputVlan: 20 }],
+            ]),
+          }),
+      ],
       ['replace a patch port', () => vswitch.setInterface('patch0', { peer: pick(random, ['patch1', 'nobody']) })],
       ['let time pass', () => clock.advance(random(4000))],
     ];
@@ -282,7 +434,8 @@ describe.each([
       const pool = Array.from({ length: 40 }, () => [pick(random, PORTS), randomFrame(random)] as const);
       for (let index = 0; index < 3000; index++) {
         const [port, bytes] = pick(random, pool);
-        for (const [name, list] of Object.entries(vswitch.deliver(port, bytes))) for (const sent of list) log.push(`${index} ${name} ${toHex(sent)}`);
+        for (const [name, list] of Object.entries(vswitch.deliver(port, bytes)))
+          for (const sent of list) log.push(`${index} ${name} ${toHex(sent)}`);
         if (random(50) === 0) clock.advance(random(2000));
         if (random(400) === 0) vswitch.setPort('p2', { tag: pick(random, [10, 20, null]) });
         if (random(400) === 0) vswitch.bridge('br0').macTable.flush();

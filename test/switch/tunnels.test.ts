@@ -20,16 +20,39 @@ interface Machine {
   close(): void;
 }
 
-const SUBNETS = { ipv4: { of: (n: number) => `10.10.10.${n}`, length: 24 }, ipv6: { of: (n: number) => `fd00:10::${n}`, length: 64 } };
+const SUBNETS = {
+  ipv4: { of: (n: number) => `10.10.10.${n}`, length: 24 },
+  ipv6: { of: (n: number) => `fd00:10::${n}`, length: 64 },
+};
 
 /** One machine: br0 with a guest and a tunnel, the underlay on `cable`. */
-function machine(n: number, way: Way, family: 'ipv4' | 'ipv6', cable: ReturnType<typeof createLink>[0], clock: ManualClock): Machine {
+function machine(
+  n: number,
+  way: Way,
+  family: 'ipv4' | 'ipv6',
+  cable: ReturnType<typeof createLink>[0],
+  clock: ManualClock,
+): Machine {
   const { of, length } = SUBNETS[family];
   const other = 3 - n;
-  const guest = createIpHost({ name: 'br0', mac: `aa:55:aa:55:00:0${n}`, addresses: [`1.1.1.${n}/24`, `fd01::${n}/64`], mtu: 1400, clock });
+  const guest = createIpHost({
+    name: 'br0',
+    mac: `aa:55:aa:55:00:0${n}`,
+    addresses: [`1.1.1.${n}/24`, `fd01::${n}/64`],
+    mtu: 1400,
+    clock,
+  });
   const underlayMac = `aa:55:aa:55:10:0${n}`;
-  const kernel = createIpHost({ name: way === 'native' ? 'br1' : 'ens8', mac: underlayMac, addresses: [`${of(n)}/${length}`], clock });
-  const tunnel = { name: 'vxlan1', interface: { type: 'vxlan' as const, options: { remote_ip: of(other), key: '5', dst_port: '8472' } } };
+  const kernel = createIpHost({
+    name: way === 'native' ? 'br1' : 'ens8',
+    mac: underlayMac,
+    addresses: [`${of(n)}/${length}`],
+    clock,
+  });
+  const tunnel = {
+    name: 'vxlan1',
+    interface: { type: 'vxlan' as const, options: { remote_ip: of(other), key: '5', dst_port: '8472' } },
+  };
   let vswitch: VSwitch;
   if (way === 'native') {
     vswitch = new VSwitch({ clock });
@@ -37,7 +60,11 @@ function machine(n: number, way: Way, family: 'ipv4' | 'ipv6', cable: ReturnType
     vswitch.addAddress('br1', `${of(n)}/${length}`);
   } else {
     kernel.connect(cable);
-    vswitch = new VSwitch({ clock, nativeTunnels: false, tunnelDevice: (name, port) => createVxlanDevice({ name, host: kernel, port }) });
+    vswitch = new VSwitch({
+      clock,
+      nativeTunnels: false,
+      tunnelDevice: (name, port) => createVxlanDevice({ name, host: kernel, port }),
+    });
   }
   vswitch.addBridge({ name: 'br0', mac: guest.mac, local: guest, ports: [tunnel] });
   return {
@@ -98,7 +125,11 @@ const PEER = 'aa:55:aa:55:00:02';
 function single(options: Record<string, string>, nativeTunnels = true): VSwitch {
   const { vswitch } = createTestSwitch({ nativeTunnels });
   vswitch.addBridge({ name: 'br1', mac: OWN, ports: [{ name: 'ens8' }] });
-  vswitch.addBridge({ name: 'br0', mac: 'aa:55:aa:55:00:00', ports: [{ name: 'p1' }, { name: 'vx1', interface: { type: 'vxlan', options } }] });
+  vswitch.addBridge({
+    name: 'br0',
+    mac: 'aa:55:aa:55:00:00',
+    ports: [{ name: 'p1' }, { name: 'vx1', interface: { type: 'vxlan', options } }],
+  });
   vswitch.addAddress('br1', '10.10.10.1/24');
   vswitch.addAddress('br1', 'fd00::1/64');
   vswitch.setNeighbour('br1', '10.10.10.2', PEER);
@@ -120,7 +151,15 @@ describe('7.3: the outer header', () => {
   it('is what the options say', () => {
     const [ethernet, ip, transport, vxlan] = outer(single(remote), inner(0));
     expect(ethernet).toMatchObject({ source: OWN, destination: PEER, etherType: 0x0800 });
-    expect(ip).toMatchObject({ source: '10.10.10.1', destination: '10.10.10.2', ttl: 64, tos: 0, dontFragment: true, identification: 0, protocol: 17 });
+    expect(ip).toMatchObject({
+      source: '10.10.10.1',
+      destination: '10.10.10.2',
+      ttl: 64,
+      tos: 0,
+      dontFragment: true,
+      identification: 0,
+      protocol: 17,
+    });
     expect(transport).toMatchObject({ destinationPort: 4789, checksum: 0 });
     expect(vxlan).toMatchObject({ type: 'vxlan', vni: 5, flags: 8 });
   });
@@ -150,12 +189,23 @@ describe('7.3: the outer header', () => {
     const checked = outer(single({ ...remote, csum: 'true' }), inner(0));
     expect((checked[2] as { checksum: number }).checksum).not.toBe(0);
     // Rebuilt with computed checksums it is the same, so it is right.
-    const rebuilt = checked.map((layer) => (layer.type === 'udp' ? { ...layer, checksum: undefined } : layer)) as Layer[];
+    const rebuilt = checked.map((layer) =>
+      layer.type === 'udp' ? { ...layer, checksum: undefined } : layer,
+    ) as Layer[];
     expect(buildFrame(rebuilt)).toEqual(buildFrame(checked));
     const ipv6 = outer(single({ remote_ip: 'fd00::2', key: '5' }), inner(2));
-    expect(ipv6[1]).toMatchObject({ type: 'ipv6', source: 'fd00::1', destination: 'fd00::2', hopLimit: 64, trafficClass: 2, flowLabel: 0 });
+    expect(ipv6[1]).toMatchObject({
+      type: 'ipv6',
+      source: 'fd00::1',
+      destination: 'fd00::2',
+      hopLimit: 64,
+      trafficClass: 2,
+      flowLabel: 0,
+    });
     expect((ipv6[2] as { checksum: number }).checksum).not.toBe(0);
-    expect(buildFrame(ipv6.map((layer) => (layer.type === 'udp' ? { ...layer, checksum: undefined } : layer)) as Layer[])).toEqual(buildFrame(ipv6));
+    expect(
+      buildFrame(ipv6.map((layer) => (layer.type === 'udp' ? { ...layer, checksum: undefined } : layer)) as Layer[]),
+    ).toEqual(buildFrame(ipv6));
   });
 
   it('comes from the address that is asked for, if it is there', () => {
@@ -168,7 +218,10 @@ describe('7.3: the outer header', () => {
   it('goes to the gateway, for the address beyond', () => {
     const vswitch = single({ remote_ip: '20.0.0.2', key: '5' });
     vswitch.addRoute('0.0.0.0/0', 'br1', '10.10.10.2');
-    expect(outer(vswitch, inner(0)).slice(0, 2)).toEqual([expect.objectContaining({ destination: PEER }), expect.objectContaining({ destination: '20.0.0.2' })]);
+    expect(outer(vswitch, inner(0)).slice(0, 2)).toEqual([
+      expect.objectContaining({ destination: PEER }),
+      expect.objectContaining({ destination: '20.0.0.2' }),
+    ]);
   });
 
   it('takes the way of its mark', () => {
@@ -196,7 +249,14 @@ describe('7.5: a neighbour that is not known', () => {
     const sent = vswitch.deliver('p1', udp(A, B, '1.1.1.1', '1.1.1.2'));
     expect(dissect(sent.ens8[0])).toEqual([
       { type: 'ethernet', source: OWN, destination: BROADCAST, etherType: 0x0806 },
-      { type: 'arp', operation: 1, senderMac: OWN, senderIp: '10.10.10.1', targetMac: '00:00:00:00:00:00', targetIp: '10.10.10.3' },
+      {
+        type: 'arp',
+        operation: 1,
+        senderMac: OWN,
+        senderIp: '10.10.10.1',
+        targetMac: '00:00:00:00:00:00',
+        targetIp: '10.10.10.3',
+      },
     ]);
     expect(sent.ens8[0].length).toBe(42);
     vswitch.deliver('ens8', arp(2, PEER, '10.10.10.3', '10.10.10.1', { targetMac: OWN }));
@@ -209,10 +269,24 @@ describe('7.5: a neighbour that is not known', () => {
     const [ethernet, ip, icmp] = dissect(vswitch.deliver('p1', udp(A, B, '1.1.1.1', '1.1.1.2')).ens8[0]);
     expect(ethernet).toMatchObject({ destination: '33:33:ff:12:34:56', source: OWN });
     expect(ip).toMatchObject({ source: 'fd00::1', destination: 'ff02::1:ff12:3456', hopLimit: 255 });
-    expect(icmp).toMatchObject({ icmpType: 135, target: 'fd00::12:3456', options: [{ type: 'source-link-layer', mac: OWN }] });
-    const advertisement = frame(PEER, OWN, [], { type: 'ipv6', source: 'fd00::12:3456', destination: 'fd00::1', hopLimit: 255 }, {
-      type: 'icmpv6', icmpType: 136, target: 'fd00::12:3456', flags: 0x60000000, options: [{ type: 'target-link-layer', mac: PEER }],
-    } as Layer);
+    expect(icmp).toMatchObject({
+      icmpType: 135,
+      target: 'fd00::12:3456',
+      options: [{ type: 'source-link-layer', mac: OWN }],
+    });
+    const advertisement = frame(
+      PEER,
+      OWN,
+      [],
+      { type: 'ipv6', source: 'fd00::12:3456', destination: 'fd00::1', hopLimit: 255 },
+      {
+        type: 'icmpv6',
+        icmpType: 136,
+        target: 'fd00::12:3456',
+        flags: 0x60000000,
+        options: [{ type: 'target-link-layer', mac: PEER }],
+      } as Layer,
+    );
     vswitch.deliver('ens8', advertisement);
     expect([...vswitch.neighbours].map(({ mac }) => mac.toString(16))).toContain('aa55aa550002');
     expect(vswitch.neighbours.entries().length).toBe(3);
@@ -242,14 +316,23 @@ describe('10.1: whom the switch gets to know', () => {
 });
 
 /** An encapsulated frame for 10.10.10.1. */
-function encapsulated(inner: Uint8Array, more: { vni?: number; tos?: number; ip?: object; udp?: object; vxlan?: object; source?: string; to?: string } = {}): Uint8Array {
+function encapsulated(
+  inner: Uint8Array,
+  more: { vni?: number; tos?: number; ip?: object; udp?: object; vxlan?: object; source?: string; to?: string } = {},
+): Uint8Array {
   const { vni = 5, tos = 0, source = '10.10.10.2', to = '10.10.10.1' } = more;
   return buildFrame([
     { type: 'ethernet', source: PEER, destination: OWN },
     to.includes(':')
       ? { type: 'ipv6', source, destination: to, trafficClass: tos }
       : { type: 'ipv4', source, destination: to, tos, ...more.ip },
-    { type: 'udp', sourcePort: 51_000, destinationPort: 4789, ...(to.includes(':') ? {} : { checksum: 0 }), ...more.udp } as Layer,
+    {
+      type: 'udp',
+      sourcePort: 51_000,
+      destinationPort: 4789,
+      ...(to.includes(':') ? {} : { checksum: 0 }),
+      ...more.udp,
+    } as Layer,
     { type: 'vxlan', vni, ...more.vxlan } as Layer,
     ...dissect(inner),
   ]);
@@ -304,12 +387,21 @@ describe('8: what comes out of a tunnel', () => {
     const { vswitch } = createTestSwitch();
     vswitch.addBridge({ name: 'br1', mac: OWN, ports: [{ name: 'ens8' }] });
     vswitch.addAddress('br1', '10.10.10.1/24');
-    const tunnel = (name: string, remote: string) => ({ name, interface: { type: 'vxlan' as const, options: { remote_ip: remote, key: '5' } } });
-    vswitch.addBridge({ name: 'br0', mac: 'aa:55:aa:55:00:00', ports: [tunnel('a', '10.10.10.2'), tunnel('b', '10.10.10.3')] });
+    const tunnel = (name: string, remote: string) => ({
+      name,
+      interface: { type: 'vxlan' as const, options: { remote_ip: remote, key: '5' } },
+    });
+    vswitch.addBridge({
+      name: 'br0',
+      mac: 'aa:55:aa:55:00:00',
+      ports: [tunnel('a', '10.10.10.2'), tunnel('b', '10.10.10.3')],
+    });
     for (const ip of ['10.10.10.2', '10.10.10.3']) vswitch.setNeighbour('br1', ip, PEER);
     // There is no split horizon between tunnels: what comes from one peer goes to the other.
     const sent = vswitch.deliver('ens8', encapsulated(udp(B, BROADCAST, '1.1.1.2', '1.1.1.255')));
-    expect(sent.ens8.map((bytes) => (dissect(bytes)[1] as { destination: string }).destination)).toEqual(['10.10.10.3']);
+    expect(sent.ens8.map((bytes) => (dissect(bytes)[1] as { destination: string }).destination)).toEqual([
+      '10.10.10.3',
+    ]);
     expect(sent.br0.length).toBe(1);
   });
 
@@ -331,7 +423,9 @@ describe('8: what comes out of a tunnel', () => {
 
   it('carries congestion around what is not IP', () => {
     const vswitch = single(key);
-    expect(vswitch.deliver('ens8', encapsulated(arp(1, B, '1.1.1.2', '1.1.1.1'), { tos: 3 })).p1).toEqual([arp(1, B, '1.1.1.2', '1.1.1.1')]);
+    expect(vswitch.deliver('ens8', encapsulated(arp(1, B, '1.1.1.2', '1.1.1.1'), { tos: 3 })).p1).toEqual([
+      arp(1, B, '1.1.1.2', '1.1.1.1'),
+    ]);
   });
 
   it('makes the sender a neighbour', () => {
@@ -351,7 +445,10 @@ describe('a tunnel whose underlay floods into its own overlay', () => {
   it('nests until it may go no deeper, and what there is no room for is counted', () => {
     const { vswitch } = createTestSwitch();
     const patch = (name: string, peer: string) => ({ name, interface: { type: 'patch' as const, options: { peer } } });
-    const tunnel = { name: 'vx1', interface: { type: 'vxlan' as const, options: { remote_ip: '10.10.10.2', key: '5' } } };
+    const tunnel = {
+      name: 'vx1',
+      interface: { type: 'vxlan' as const, options: { remote_ip: '10.10.10.2', key: '5' } },
+    };
     vswitch.addBridge({ name: 'br0', mac: 'aa:55:aa:55:00:00', ports: [{ name: 'p1' }, patch('a0', 'a1'), tunnel] });
     vswitch.addBridge({ name: 'br1', mac: OWN, ports: [{ name: 'ens8' }, patch('a1', 'a0')] });
     vswitch.addAddress('br1', '10.10.10.1/24');
@@ -369,11 +466,16 @@ describe('9: flow-based tunnels', () => {
   it('set what the options say, once for outputs that agree', () => {
     const vswitch = single({ remote_ip: '10.10.10.2', key: 'flow', dst_port: '8472' }, false);
     vswitch.deliver('p1', frame(A, B));
-    expect(actionTexts(vswitch)).toEqual(['3,set(tunnel(tun_id=0x0,dst=10.10.10.2,ttl=64,tp_dst=8472,flags(df|key))),5']);
+    expect(actionTexts(vswitch)).toEqual([
+      '3,set(tunnel(tun_id=0x0,dst=10.10.10.2,ttl=64,tp_dst=8472,flags(df|key))),5',
+    ]);
   });
 
   it('set nothing but the address where nothing is configured', () => {
-    const vswitch = single({ remote_ip: '10.10.10.2', df_default: 'false', csum: 'true', tos: '0x10', ttl: '3' }, false);
+    const vswitch = single(
+      { remote_ip: '10.10.10.2', df_default: 'false', csum: 'true', tos: '0x10', ttl: '3' },
+      false,
+    );
     vswitch.deliver('p1', udp(A, B, '1.1.1.1', '1.1.1.2', { tos: 1 }));
     expect(actionTexts(vswitch)).toEqual(['3,set(tunnel(dst=10.10.10.2,tos=0x11,ttl=3,tp_dst=4789,flags(csum))),5']);
   });

@@ -78,7 +78,9 @@ describe('the mode of a port', () => {
       { otherConfig: { 'priority-tags': 'always' } },
       { otherConfig: { 'priority-tags': 'if-nonzero' } },
     ];
-    different.forEach((a, i) => different.forEach((b, j) => expect([a, b, sameVlanRules(rules(a), rules(b))]).toEqual([a, b, i === j])));
+    different.forEach((a, i) =>
+      different.forEach((b, j) => expect([a, b, sameVlanRules(rules(a), rules(b))]).toEqual([a, b, i === j])),
+    );
   });
 });
 
@@ -105,7 +107,12 @@ describe('5.3: from the port to the switch', () => {
     ['access, priority tag', access, tags(0, { priority: PCP5 }), tags(10, { priority: PCP5 })],
     ['trunk, untagged', trunk, tags(), tags()],
     ['trunk, tagged', trunk, tags(7, { priority: PCP5 }), tags(7, { priority: PCP5 })],
-    ['trunk, two tags', trunk, tags(7, { innerTpid: 0x8100, innerVid: 8 }), tags(7, { innerTpid: 0x8100, innerVid: 8 })],
+    [
+      'trunk, two tags',
+      trunk,
+      tags(7, { innerTpid: 0x8100, innerVid: 8 }),
+      tags(7, { innerTpid: 0x8100, innerVid: 8 }),
+    ],
     ['native-tagged, untagged', nativeTagged, tags(), tags(10)],
     ['native-tagged, priority tag', nativeTagged, tags(0, { priority: PCP5 }), tags(10, { priority: PCP5 })],
     ['native-tagged, tagged', nativeTagged, tags(20), tags(20)],
@@ -158,7 +165,12 @@ describe('5.3: the VLANs a port carries', () => {
     ['native-untagged', nativeUntagged, [within(10), within(20)], [within(0)]],
     ['native-untagged with VLANs', nativeSome, [within(10), within(20), within(30)], [within(0), within(40)]],
     ['dot1q-tunnel', tunnel, [within(100), within(100, 5)], [within(10), within(0)]],
-    ['dot1q-tunnel with VLANs', tunnelSome, [within(100, 10), within(100, 20)], [within(100, 5), within(100), within(10)]],
+    [
+      'dot1q-tunnel with VLANs',
+      tunnelSome,
+      [within(100, 10), within(100, 20)],
+      [within(100, 5), within(100), within(10)],
+    ],
   ])('%s', (_mode, port, carried, others) => {
     expect(carried.filter((inside) => !includesVlan(port, inside))).toEqual([]);
     expect(others.filter((inside) => includesVlan(port, inside))).toEqual([]);
@@ -173,7 +185,9 @@ describe('5.3: writing the tag', () => {
     writeTags(flow, given, priorityTags);
     // What lies beside the tags in the same words stays.
     expect([getField(flow, 'ethType'), getField(flow, 'tcpFlags')]).toEqual([0x0800, 0x02]);
-    return ['vlanTpid', 'vlanTci', 'innerVlanTpid', 'innerVlanTci'].map((name) => getField(flow, name as 'vlanTci').toString(16)).join(' ');
+    return ['vlanTpid', 'vlanTci', 'innerVlanTpid', 'innerVlanTci']
+      .map((name) => getField(flow, name as 'vlanTci').toString(16))
+      .join(' ');
   }
 
   it.each([
@@ -186,7 +200,12 @@ describe('5.3: writing the tag', () => {
     ['VLAN 0 where there was none, always', tags(), 'always', '0 0 0 0'],
     ['VLAN 0 where there was a tag, if not zero', tags(0, { priority: 0 }), 'if-nonzero', '0 0 0 0'],
     ['a TPID that is missing', tags(10, { tpid: 0 }), 'never', '8100 100a 0 0'],
-    ['two tags', tags(100, { tpid: 0x88a8, innerTpid: 0x8100, innerVid: 10, innerPriority: PCP5 }), 'never', '88a8 1064 8100 b00a'],
+    [
+      'two tags',
+      tags(100, { tpid: 0x88a8, innerTpid: 0x8100, innerVid: 10, innerPriority: PCP5 }),
+      'never',
+      '88a8 1064 8100 b00a',
+    ],
   ] as const)('%s', (_case, given, priorityTags, expected) => {
     expect(written({ ...given }, priorityTags)).toBe(expected);
   });

@@ -21,7 +21,10 @@ function tunnelled(): { vswitch: VSwitch; clock: ManualClock } {
   const made = simple();
   made.vswitch.addBridge({ name: 'br1', mac: 'aa:55:aa:55:00:01', ports: [{ name: 'ens8' }] });
   made.vswitch.addAddress('br1', '10.10.10.1/24');
-  made.vswitch.addPort('br0', { name: 'vx1', interface: { type: 'vxlan', ofport: 9, options: { remote_ip: '10.10.10.2', key: '5' } } });
+  made.vswitch.addPort('br0', {
+    name: 'vx1',
+    interface: { type: 'vxlan', ofport: 9, options: { remote_ip: '10.10.10.2', key: '5' } },
+  });
   made.vswitch.setNeighbour('br1', '10.10.10.2', 'aa:55:aa:55:00:02');
   return made;
 }
@@ -35,13 +38,31 @@ function numbered(index: number): string {
 function state(vswitch: VSwitch): unknown {
   const bridges = vswitch.bridges().map(({ name, ports: list, macTable, config, forwardBpdu, mirrors }) => ({
     name,
-    ports: list.map((port) => [port.name, port.type, port.ofPort, port.datapathPort, port.vlan, port.protected, port.tunnelConfig?.options, port.peer]),
-    macTable: [macTable.agingSeconds, macTable.size, [...macTable.floodVlans], [...macTable].map(({ mac, port }) => `${mac} ${port.name}`)],
+    ports: list.map((port) => [
+      port.name,
+      port.type,
+      port.ofPort,
+      port.datapathPort,
+      port.vlan,
+      port.protected,
+      port.tunnelConfig?.options,
+      port.peer,
+    ]),
+    macTable: [
+      macTable.agingSeconds,
+      macTable.size,
+      [...macTable.floodVlans],
+      [...macTable].map(({ mac, port }) => `${mac} ${port.name}`),
+    ],
     config,
     forwardBpdu,
     mirrors: mirrors.map(({ name: mirror }) => mirror),
   }));
-  const listeners = [...vswitch.listeners].map(({ device, destinationPort, datapathPort }) => [device, destinationPort, datapathPort]);
+  const listeners = [...vswitch.listeners].map(({ device, destinationPort, datapathPort }) => [
+    device,
+    destinationPort,
+    datapathPort,
+  ]);
   return [bridges, listeners, vswitch.addresses(), vswitch.router.routes(), showDatapath(vswitch), dumpFlows(vswitch)];
 }
 
@@ -49,7 +70,10 @@ describe('events', () => {
   it('tell what happens, in the order in which it happens', () => {
     const { vswitch, clock } = tunnelled();
     const heard: unknown[] = [];
-    const listen = <Name extends keyof SwitchEvents>(name: Name, show: (event: SwitchEvents[Name]) => unknown): void => {
+    const listen = <Name extends keyof SwitchEvents>(
+      name: Name,
+      show: (event: SwitchEvents[Name]) => unknown,
+    ): void => {
       vswitch.on(name, (event) => heard.push([name, show(event)]));
     };
     listen('flow-installed', ({ flow, key, mask, actions }) => [flow, key.length, mask.length, actions]);
@@ -74,7 +98,9 @@ describe('events', () => {
     heard.length = 0;
 
     vswitch.deliver('p2', frame(B, '01:80:c2:00:00:00'));
-    expect(heard.filter((event) => (event as unknown[])[0] === 'drop')).toEqual([['drop', { reason: 'flow-drop', count: 1 }]]);
+    expect(heard.filter((event) => (event as unknown[])[0] === 'drop')).toEqual([
+      ['drop', { reason: 'flow-drop', count: 1 }],
+    ]);
     heard.length = 0;
 
     vswitch.deliver('ens8', arp(2, C, '10.10.10.9', '10.10.10.1', { targetMac: 'aa:55:aa:55:00:01' }));
@@ -139,7 +165,10 @@ describe('counters', () => {
 
   it('count what does not fit', () => {
     const { vswitch } = simple();
-    vswitch.addPort('br0', { name: 'small', port: createFunctionPort({ name: 'small', mtu: 100, send: () => undefined }).port });
+    vswitch.addPort('br0', {
+      name: 'small',
+      port: createFunctionPort({ name: 'small', mtu: 100, send: () => undefined }).port,
+    });
     const long = new Uint8Array(300);
     long.set(frame(A, B));
     expect(ports(vswitch.deliver('p1', long))).toEqual(['br0', 'p2']);
@@ -229,10 +258,20 @@ describe('changes while traffic runs', () => {
     vswitch.deliver('p2', frame(B, BROADCAST));
     const outer = (): string | undefined => {
       const bytes = vswitch.deliver('p1', frame(A, BROADCAST)).ens8?.[0];
-      return bytes && `${[...bytes.subarray(30, 34)].join('.')} port ${(bytes[36] << 8) | bytes[37]} vni ${bytes[48]} ttl ${bytes[22]} tos ${bytes[15]} df ${bytes[20] >> 6}`;
+      return (
+        bytes &&
+        `${[...bytes.subarray(30, 34)].join('.')} port ${(bytes[36] << 8) | bytes[37]} vni ${bytes[48]} ttl ${bytes[22]} tos ${bytes[15]} df ${bytes[20] >> 6}`
+      );
     };
     expect(outer()).toBe('10.10.10.2 port 4789 vni 5 ttl 64 tos 0 df 1');
-    vswitch.setInterface('vx1', { remote_ip: '10.10.10.2', key: '6', ttl: '9', tos: '0xb8', df_default: 'false', dst_port: '8472' });
+    vswitch.setInterface('vx1', {
+      remote_ip: '10.10.10.2',
+      key: '6',
+      ttl: '9',
+      tos: '0xb8',
+      df_default: 'false',
+      dst_port: '8472',
+    });
     expect(outer()).toBe('10.10.10.2 port 8472 vni 6 ttl 9 tos 184 df 0');
     expect(vswitch.datapath.ports().map(({ name }) => name)).toContain('vxlan_sys_8472');
     expect(vswitch.datapath.ports().map(({ name }) => name)).not.toContain('vxlan_sys_4789');
@@ -241,7 +280,9 @@ describe('changes while traffic runs', () => {
     expect(outer()).toBe('10.10.10.3 port 4789 vni 0 ttl 64 tos 0 df 1');
     // Not resolved: a request goes out instead.
     vswitch.setInterface('vx1', { remote_ip: '10.10.10.4' });
-    expect(vswitch.deliver('p1', frame(A, BROADCAST)).ens8.map((bytes) => (bytes[12] << 8) | bytes[13])).toEqual(expect.arrayContaining([0x0806]));
+    expect(vswitch.deliver('p1', frame(A, BROADCAST)).ens8.map((bytes) => (bytes[12] << 8) | bytes[13])).toEqual(
+      expect.arrayContaining([0x0806]),
+    );
     vswitch.removePort('vx1');
     expect(ports(vswitch.deliver('p1', frame(A, BROADCAST)))).toEqual(['br0', 'p2']);
     expect(vswitch.datapath.ports().map(({ name }) => name)).not.toContain('vxlan_sys_4789');
@@ -321,46 +362,145 @@ describe('what is refused', () => {
   const vxlan = (options: Record<string, string>) => ({ type: 'vxlan' as const, options });
   it.each([
     ['a bridge that is there', 'already-exists', (vswitch: VSwitch) => vswitch.addBridge({ name: 'br0', mac: MAC })],
-    ['a bridge with the name of a port', 'already-exists', (vswitch: VSwitch) => vswitch.addBridge({ name: 'p1', mac: MAC })],
-    ['a bridge without a MAC', 'bad-address', (vswitch: VSwitch) => vswitch.addBridge({ name: 'br9', mac: 'nonsense' })],
-    ['a bridge with a bad port', 'bad-config', (vswitch: VSwitch) => vswitch.addBridge({ name: 'br9', mac: MAC, ports: [{ name: 'q1' }, { name: 'q2', tag: 5000 }] })],
-    ['a bridge with a port that is elsewhere', 'already-exists', (vswitch: VSwitch) => vswitch.addBridge({ name: 'br9', mac: MAC, ports: [{ name: 'q1' }, { name: 'p1' }] })],
-    ['a bridge with a bad mirror', 'bad-config', (vswitch: VSwitch) => vswitch.addBridge({ name: 'br9', mac: MAC, mirrors: [{ name: 'm' }] })],
-    ['a bridge with a bad count', 'bad-config', (vswitch: VSwitch) => vswitch.addBridge({ name: 'br9', mac: MAC, otherConfig: { 'mac-table-size': 'big' } })],
-    ['a bridge with the name of a tunnel device', 'already-exists', (vswitch: VSwitch) => vswitch.addBridge({ name: 'vxlan_sys_4789', mac: MAC })],
+    [
+      'a bridge with the name of a port',
+      'already-exists',
+      (vswitch: VSwitch) => vswitch.addBridge({ name: 'p1', mac: MAC }),
+    ],
+    [
+      'a bridge without a MAC',
+      'bad-address',
+      (vswitch: VSwitch) => vswitch.addBridge({ name: 'br9', mac: 'nonsense' }),
+    ],
+    [
+      'a bridge with a bad port',
+      'bad-config',
+      (vswitch: VSwitch) =>
+        vswitch.addBridge({ name: 'br9', mac: MAC, ports: [{ name: 'q1' }, { name: 'q2', tag: 5000 }] }),
+    ],
+    [
+      'a bridge with a port that is elsewhere',
+      'already-exists',
+      (vswitch: VSwitch) => vswitch.addBridge({ name: 'br9', mac: MAC, ports: [{ name: 'q1' }, { name: 'p1' }] }),
+    ],
+    [
+      'a bridge with a bad mirror',
+      'bad-config',
+      (vswitch: VSwitch) => vswitch.addBridge({ name: 'br9', mac: MAC, mirrors: [{ name: 'm' }] }),
+    ],
+    [
+      'a bridge with a bad count',
+      'bad-config',
+      (vswitch: VSwitch) => vswitch.addBridge({ name: 'br9', mac: MAC, otherConfig: { 'mac-table-size': 'big' } }),
+    ],
+    [
+      'a bridge with the name of a tunnel device',
+      'already-exists',
+      (vswitch: VSwitch) => vswitch.addBridge({ name: 'vxlan_sys_4789', mac: MAC }),
+    ],
     ['a change of no bridge', 'not-found', (vswitch: VSwitch) => vswitch.setBridge('br9', {})],
-    ['a bad count', 'bad-config', (vswitch: VSwitch) => vswitch.setBridge('br0', { otherConfig: { 'mac-aging-time': '20', 'mac-table-size': '-1' } })],
-    ['a mirror into no VLAN', 'bad-config', (vswitch: VSwitch) => vswitch.setBridge('br0', { mirrors: [{ name: 'm', selectAll: true, outputVlan: 4096 }] })],
-    ['a mirror of no VLAN', 'bad-config', (vswitch: VSwitch) => vswitch.setBridge('br0', { mirrors: [{ name: 'm', selectVlan: [-1], outputPort: 'p1' }] })],
+    [
+      'a bad count',
+      'bad-config',
+      (vswitch: VSwitch) =>
+        vswitch.setBridge('br0', { otherConfig: { 'mac-aging-time': '20', 'mac-table-size': '-1' } }),
+    ],
+    [
+      'a mirror into no VLAN',
+      'bad-config',
+      (vswitch: VSwitch) => vswitch.setBridge('br0', { mirrors: [{ name: 'm', selectAll: true, outputVlan: 4096 }] }),
+    ],
+    [
+      'a mirror of no VLAN',
+      'bad-config',
+      (vswitch: VSwitch) => vswitch.setBridge('br0', { mirrors: [{ name: 'm', selectVlan: [-1], outputPort: 'p1' }] }),
+    ],
     ['the removal of no bridge', 'not-found', (vswitch: VSwitch) => vswitch.removeBridge('p1')],
     ['a port that is there', 'already-exists', (vswitch: VSwitch) => vswitch.addPort('br1', { name: 'p1' })],
     ['a port of no bridge', 'not-found', (vswitch: VSwitch) => vswitch.addPort('br9', { name: 'q' })],
     ['a port with a bad tag', 'bad-config', (vswitch: VSwitch) => vswitch.addPort('br0', { name: 'q', tag: 4096 })],
     ['a port with a bad MAC', 'bad-address', (vswitch: VSwitch) => vswitch.addPort('br0', { name: 'q', mac: '1:2' })],
-    ['a port with a number that is taken', 'already-exists', (vswitch: VSwitch) => vswitch.addPort('br0', { name: 'q', interface: { ofport: 9 } })],
-    ['a port with a number that cannot be', 'bad-config', (vswitch: VSwitch) => vswitch.addPort('br0', { name: 'q', interface: { ofport: 65_280 } })],
-    ['a port of an unknown type', 'bad-config', (vswitch: VSwitch) => vswitch.addPort('br0', { name: 'q', interface: { type: 'gre' as 'vxlan' } })],
-    ['a patch port without a peer', 'bad-option', (vswitch: VSwitch) => vswitch.addPort('br0', { name: 'q', interface: { type: 'patch' } })],
-    ['a tunnel without options', 'bad-option', (vswitch: VSwitch) => vswitch.addPort('br0', { name: 'q', interface: { type: 'vxlan' } })],
-    ['a tunnel like another', 'already-exists', (vswitch: VSwitch) => vswitch.addPort('br0', { name: 'q', interface: vxlan({ remote_ip: '10.10.10.2', key: '5' }) })],
-    ['a tunnel on a device that cannot be', 'already-exists', (vswitch: VSwitch) => vswitch.addPort('br0', { name: 'q', interface: vxlan({ remote_ip: '10.10.10.2', dst_port: '99' }) })],
+    [
+      'a port with a number that is taken',
+      'already-exists',
+      (vswitch: VSwitch) => vswitch.addPort('br0', { name: 'q', interface: { ofport: 9 } }),
+    ],
+    [
+      'a port with a number that cannot be',
+      'bad-config',
+      (vswitch: VSwitch) => vswitch.addPort('br0', { name: 'q', interface: { ofport: 65_280 } }),
+    ],
+    [
+      'a port of an unknown type',
+      'bad-config',
+      (vswitch: VSwitch) => vswitch.addPort('br0', { name: 'q', interface: { type: 'gre' as 'vxlan' } }),
+    ],
+    [
+      'a patch port without a peer',
+      'bad-option',
+      (vswitch: VSwitch) => vswitch.addPort('br0', { name: 'q', interface: { type: 'patch' } }),
+    ],
+    [
+      'a tunnel without options',
+      'bad-option',
+      (vswitch: VSwitch) => vswitch.addPort('br0', { name: 'q', interface: { type: 'vxlan' } }),
+    ],
+    [
+      'a tunnel like another',
+      'already-exists',
+      (vswitch: VSwitch) =>
+        vswitch.addPort('br0', { name: 'q', interface: vxlan({ remote_ip: '10.10.10.2', key: '5' }) }),
+    ],
+    [
+      'a tunnel on a device that cannot be',
+      'already-exists',
+      (vswitch: VSwitch) =>
+        vswitch.addPort('br0', { name: 'q', interface: vxlan({ remote_ip: '10.10.10.2', dst_port: '99' }) }),
+    ],
     ['the removal of no port', 'not-found', (vswitch: VSwitch) => vswitch.removePort('q')],
     ['the removal of LOCAL', 'bad-config', (vswitch: VSwitch) => vswitch.removePort('br0')],
-    ['a bad change of a port', 'bad-config', (vswitch: VSwitch) => vswitch.setPort('p1', { protected: true, tag: 9999 })],
+    [
+      'a bad change of a port',
+      'bad-config',
+      (vswitch: VSwitch) => vswitch.setPort('p1', { protected: true, tag: 9999 }),
+    ],
     ['a change of no port', 'not-found', (vswitch: VSwitch) => vswitch.setPort('q', {})],
-    ['bad options', 'bad-option', (vswitch: VSwitch) => vswitch.setInterface('vx1', { remote_ip: '10.10.10.3', ttl: 'long' })],
-    ['options like those of another', 'already-exists', (vswitch: VSwitch) => vswitch.setInterface('vx2', { remote_ip: '10.10.10.2', key: '5' })],
-    ['options for a device that cannot be', 'already-exists', (vswitch: VSwitch) => vswitch.setInterface('vx1', { remote_ip: '10.10.10.2', dst_port: '99' })],
-    ['options of an ordinary port', 'bad-config', (vswitch: VSwitch) => vswitch.setInterface('p1', { remote_ip: '10.10.10.2' })],
+    [
+      'bad options',
+      'bad-option',
+      (vswitch: VSwitch) => vswitch.setInterface('vx1', { remote_ip: '10.10.10.3', ttl: 'long' }),
+    ],
+    [
+      'options like those of another',
+      'already-exists',
+      (vswitch: VSwitch) => vswitch.setInterface('vx2', { remote_ip: '10.10.10.2', key: '5' }),
+    ],
+    [
+      'options for a device that cannot be',
+      'already-exists',
+      (vswitch: VSwitch) => vswitch.setInterface('vx1', { remote_ip: '10.10.10.2', dst_port: '99' }),
+    ],
+    [
+      'options of an ordinary port',
+      'bad-config',
+      (vswitch: VSwitch) => vswitch.setInterface('p1', { remote_ip: '10.10.10.2' }),
+    ],
     ['an address of nothing', 'not-found', (vswitch: VSwitch) => vswitch.addAddress('eth9', '10.0.0.1/8')],
     ['an address twice', 'already-exists', (vswitch: VSwitch) => vswitch.addAddress('br1', '10.10.10.1/16')],
     ['a bad address', 'bad-address', (vswitch: VSwitch) => vswitch.addAddress('br1', '10.10.10.1/33')],
     ['the removal of no address', 'not-found', (vswitch: VSwitch) => vswitch.removeAddress('br1', '10.10.10.9/24')],
-    ['a route that nothing can use', 'bad-config', (vswitch: VSwitch) => vswitch.addRoute('1.0.0.0/8', 'br1', '2.2.2.2')],
+    [
+      'a route that nothing can use',
+      'bad-config',
+      (vswitch: VSwitch) => vswitch.addRoute('1.0.0.0/8', 'br1', '2.2.2.2'),
+    ],
     ['a neighbour without an address', 'bad-address', (vswitch: VSwitch) => vswitch.setNeighbour('br1', '10.10', MAC)],
   ] as [string, string, (vswitch: VSwitch) => void][])('%s leaves the switch as it was', (_what, code, action) => {
     const { vswitch } = tunnelled();
-    vswitch.addPort('br0', { name: 'vx2', interface: { type: 'vxlan', options: { remote_ip: '10.10.10.2', key: '6' } } });
+    vswitch.addPort('br0', {
+      name: 'vx2',
+      interface: { type: 'vxlan', options: { remote_ip: '10.10.10.2', key: '6' } },
+    });
     vswitch.addPort('br1', { name: 'vxlan_sys_99' });
     vswitch.deliver('p1', frame(A, BROADCAST));
     vswitch.revalidate();
@@ -384,7 +524,11 @@ describe('the end', () => {
     expect(clock.pending).toBe(0);
     vswitch.close();
     expect(attached.receive(frame(B, A))).not.toBe(0);
-    for (const action of [() => vswitch.addBridge({ name: 'b', mac: MAC }), () => vswitch.run(), () => vswitch.addPort('br0', { name: 'q' })]) {
+    for (const action of [
+      () => vswitch.addBridge({ name: 'b', mac: MAC }),
+      () => vswitch.run(),
+      () => vswitch.addPort('br0', { name: 'q' }),
+    ]) {
       expect(action).toThrow(expect.objectContaining({ code: 'closed' }));
     }
     clock.advance(100_000);

@@ -1,7 +1,16 @@
 // What is terminated, and how little is looked at to say that something is not: the table of section 4.5 of the behaviour
 // reference (observed with Open vSwitch 3.1.0).
 import { beforeEach, describe, expect, it } from 'vitest';
-import { FLOW_WORDS, VLAN_PRESENT, fields, getField, setBytes, setField, type FieldName, type FlowWords } from '../../src/flow/fields.js';
+import {
+  FLOW_WORDS,
+  VLAN_PRESENT,
+  fields,
+  getField,
+  setBytes,
+  setField,
+  type FieldName,
+  type FlowWords,
+} from '../../src/flow/fields.js';
 import { ListenerTable } from '../../src/tunnel/listeners.js';
 import { parseIp } from '../../src/util/address.js';
 
@@ -18,7 +27,15 @@ beforeEach(() => {
 
 function flow(values: Partial<Record<FieldName, number | string>>): FlowWords {
   const words = new Int32Array(FLOW_WORDS);
-  const base = { ethDst: MAC, ethType: 0x0800, ipProto: 17, tpDst: 8472, tpSrc: 40000, ipv4Src: '10.10.10.2', ipv4Dst: '10.10.10.1' };
+  const base = {
+    ethDst: MAC,
+    ethType: 0x0800,
+    ipProto: 17,
+    tpDst: 8472,
+    tpSrc: 40000,
+    ipv4Src: '10.10.10.2',
+    ipv4Dst: '10.10.10.1',
+  };
   for (const [name, value] of Object.entries({ ...base, ...values })) {
     if (typeof value === 'string') setBytes(words, name as FieldName, parseIp(value));
     else setField(words, name as FieldName, value!);
@@ -89,14 +106,22 @@ describe('listeners', () => {
       { datapathPort: 2, destinationPort: 8472 },
       { datapathPort: 3, destinationPort: 4789 },
     ];
-    table.rebuild([{ name: 'br1', mac: MAC, addresses: two }, { name: 'br2', mac: MAC + 1, addresses: [parseIp('10.1.1.1')] }], ports);
+    table.rebuild(
+      [
+        { name: 'br1', mac: MAC, addresses: two },
+        { name: 'br2', mac: MAC + 1, addresses: [parseIp('10.1.1.1')] },
+      ],
+      ports,
+    );
     expect(table.size).toBe(6);
     expect(lookup({ tpDst: 4789 })[0]).toBe(3);
     expect(lookup({ tpDst: 4789, ipv4Dst: '10.10.11.1' })[0]).toBe(3);
     expect(lookup({ ethDst: MAC + 1, ipv4Dst: '10.1.1.1' })[0]).toBe(2);
     // Addresses belong to their device's MAC.
     expect(lookup({ ethDst: MAC + 1 })[0]).toBe(-1);
-    expect([...table].filter(({ device, destinationPort }) => device === 'br2' && destinationPort === 4789).length).toBe(1);
+    expect(
+      [...table].filter(({ device, destinationPort }) => device === 'br2' && destinationPort === 4789).length,
+    ).toBe(1);
     table.rebuild([], ports);
     expect(table.size).toBe(0);
     expect(lookup({})).toEqual([-1, {}]);

@@ -47,7 +47,9 @@ describe('options of a VXLAN port', () => {
   });
 
   it('reads addresses of both families and flow', () => {
-    expect(parse({ remote_ip: 'fd00::2' }).remoteIp).toEqual(Uint8Array.of(0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2));
+    expect(parse({ remote_ip: 'fd00::2' }).remoteIp).toEqual(
+      Uint8Array.of(0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2),
+    );
     expect(parse({ remote_ip: 'flow' }).remoteIp).toBe('flow');
     expect(parse({ ...REMOTE, local_ip: '10.10.10.1' }).localIp).toEqual(Uint8Array.of(10, 10, 10, 1));
     expect(parse({ remote_ip: 'flow', local_ip: '10.10.10.1' }).localIp).toEqual(Uint8Array.of(10, 10, 10, 1));
@@ -135,7 +137,10 @@ describe('options of a VXLAN port', () => {
   });
 
   it('says what was given and what it would take', () => {
-    expect(refusal({ ...REMOTE, dst_port: '70000' })).toMatchObject({ value: '70000', allowed: 'a whole number from 0 to 65535' });
+    expect(refusal({ ...REMOTE, dst_port: '70000' })).toMatchObject({
+      value: '70000',
+      allowed: 'a whole number from 0 to 65535',
+    });
     expect(refusal({ ...REMOTE, local: '1' }).allowed).toContain('local_ip');
   });
 });

@@ -11,10 +11,20 @@ function own(device: string, prefix: string): void {
   addresses.push({ device, ip: bytes, prefixLength: length });
 }
 
-function add(prefix: string, device: string, more: { gateway?: string; mark?: number; kind?: 'user' | 'cached'; local?: boolean } = {}) {
+function add(
+  prefix: string,
+  device: string,
+  more: { gateway?: string; mark?: number; kind?: 'user' | 'cached'; local?: boolean } = {},
+) {
   const { bytes, length } = parsePrefix(prefix);
   const { gateway, ...rest } = more;
-  return router.add({ prefix: bytes, prefixLength: length, device, gateway: gateway === undefined ? undefined : parseIp(gateway), ...rest });
+  return router.add({
+    prefix: bytes,
+    prefixLength: length,
+    device,
+    gateway: gateway === undefined ? undefined : parseIp(gateway),
+    ...rest,
+  });
 }
 
 /** A device's address with the two routes that an operating system has for it. */
@@ -62,7 +72,11 @@ describe('a route', () => {
   it('clears the host bits of its prefix, and counts IPv4 as mapped into IPv6', () => {
     own('br1', '10.10.10.1/24');
     own('br1', 'fd00::1/64');
-    expect(add('10.10.10.77/24', 'br1')).toMatchObject({ prefix: parseIp('10.10.10.0'), prefixLength: 24, priority: 96 + 24 + 32 });
+    expect(add('10.10.10.77/24', 'br1')).toMatchObject({
+      prefix: parseIp('10.10.10.0'),
+      prefixLength: 24,
+      priority: 96 + 24 + 32,
+    });
     expect(add('10.10.10.0/24', 'br1', { kind: 'cached' }).priority).toBe(96 + 24);
     expect(add('10.10.10.1/32', 'br1', { kind: 'cached', local: true }).priority).toBe(96 + 32 + 64);
     expect(add('fd00::/64', 'br1').priority).toBe(64 + 32);

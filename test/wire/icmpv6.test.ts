@@ -213,9 +213,22 @@ it('refuses second words, times and addresses that do not fit', () => {
 });
 
 it('writes what is left out as zeros, over whatever was there', () => {
-  for (const [icmpType, length] of [[128, 8], [133, 8], [134, 16], [135, 24], [136, 24], [137, 40], [1, 8]]) {
+  for (const [icmpType, length] of [
+    [128, 8],
+    [133, 8],
+    [134, 16],
+    [135, 24],
+    [136, 24],
+    [137, 40],
+    [1, 8],
+  ]) {
     const bytes = new Uint8Array(64).fill(0xa5);
     expect(icmpv6.write(bytes, 0, { type: 'icmpv6', icmpType })).toBe(length);
-    expect(toHex(bytes, 0, length)).toBe(icmpType.toString(16).padStart(2, '0').padEnd(2 * length, '0'));
+    expect(toHex(bytes, 0, length)).toBe(
+      icmpType
+        .toString(16)
+        .padStart(2, '0')
+        .padEnd(2 * length, '0'),
+    );
   }
 });

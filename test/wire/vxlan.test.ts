@@ -330,7 +330,12 @@ describe('decapsulate', () => {
   });
 
   it('tells what VXLAN-GPE carries', () => {
-    for (const [next, bytes] of [[1, '0c000001'], [2, '0c000002'], [3, '0c000003'], [4, '0c000004']] as const) {
+    for (const [next, bytes] of [
+      [1, '0c000001'],
+      [2, '0c000002'],
+      [3, '0c000003'],
+      [4, '0c000004'],
+    ] as const) {
       expect(vxlan.decapsulate(changed(overIpv4.packet, 42, bytes)).nextProtocol).toBe(next);
     }
   });
