@@ -5,6 +5,7 @@
  */
 import { Extras, TUNNEL_WORDS, type PacketPool } from '../packet/pool.js';
 import { fold, sum16 } from '../util/checksum.js';
+import { viewsOf } from '../util/columns.js';
 import { Reason } from '../util/reason.js';
 
 /** Bytes of UDP and VXLAN. */
@@ -26,7 +27,8 @@ const GPE_BITS = 0x350000ff;
 export type Pop = (list: Int32Array, count: number, port: number, drops: Float64Array) => number;
 
 export function createPop(pool: PacketPool): Pop {
-  const { bytes, view, offset, length, inPort, hash, recircId, extras, tunnel, packetType } = pool;
+  const { bytes, view, offset, length, inPort, hash, recircId, extras, tunnel, packetType, addressMask } = pool;
+  const [v0, v4, v8, v12, v16, v20, v24, v28, v32] = viewsOf(pool.buffer, 9);
 
   /** All cases; answers a reason. */
   function popAny(packet: number): number {
@@ -119,22 +121,24 @@ export function createPop(pool: PacketPool): Pop {
     let kept = 0;
     for (let index = 0; index < count; index++) {
       const packet = list[index];
-      const start = offset[packet];
+      const start = offset[packet] & addressMask;
       const size = length[packet];
-      const first = view.getInt32(start + 14, true);
+      const l3 = start + 14;
+      const first = v0.getInt32(l3, true);
+      const vni = v32.getInt32(l3);
       // The common case in words: IPv4 without options, UDP without checksum, an I flag and a VNI and nothing else.
       if (
         size >= 64 &&
-        view.getUint16(start + 12, true) === 0x0008 &&
+        view.getUint16(start + 12) === 0x0800 &&
         (first & 0xff) === 0x45 &&
-        view.getUint16(start + 40, true) === 0 &&
-        view.getInt32(start + 42, true) === 8 &&
-        bytes[start + 49] === 0
+        v24.getInt32(l3, true) >>> 16 === 0 &&
+        v28.getInt32(l3, true) === 8 &&
+        (vni & 0xff) === 0
       ) {
-        const second = view.getInt32(start + 18, true);
-        const third = view.getInt32(start + 22, true);
-        const source = view.getInt32(start + 26, true);
-        const destination = view.getInt32(start + 30, true);
+        const second = v4.getInt32(l3, true);
+        const third = v8.getInt32(l3, true);
+        const source = v12.getInt32(l3, true);
+        const destination = v16.getInt32(l3, true);
         let sum =
           (first & 0xffff) + (first >>> 16) + (second & 0xffff) + (second >>> 16) + (third & 0xffff) + (third >>> 16);
         sum += (source & 0xffff) + (source >>> 16) + (destination & 0xffff) + (destination >>> 16);
@@ -144,9 +148,9 @@ export function createPop(pool: PacketPool): Pop {
           const base = packet * TUNNEL_WORDS;
           tunnel[base] = source;
           tunnel[base + 1] = destination;
-          tunnel[base + 2] = view.getInt32(start + 46) >>> 8;
+          tunnel[base + 2] = vni >>> 8;
           tunnel[base + 3] = KEY | ((first & 0xff00) << 8) | ((third & 0xff) << 24);
-          tunnel[base + 5] = view.getInt32(start + 34, true);
+          tunnel[base + 5] = v20.getInt32(l3, true);
           offset[packet] = start + 50;
           length[packet] = size - 50;
           if ((extras[packet] & Extras.metadata) !== 0) pool.clearExtras(packet);

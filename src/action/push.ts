@@ -6,6 +6,7 @@
  */
 import type { PacketPool } from '../packet/pool.js';
 import { fold, sum16 } from '../util/checksum.js';
+import { columnsOf } from '../util/columns.js';
 import { MegaflowError } from '../util/errors.js';
 import type { TunnelHeader } from './types.js';
 
@@ -67,7 +68,9 @@ export function sourcePort(hash: number): number {
 export type Push = (list: Int32Array, count: number, template: PushTemplate, outPort: number) => void;
 
 export function createPush(pool: PacketPool): Push {
-  const { bytes, view, words, halves, offset, length, hash, inPort, extras, recircId } = pool;
+  const { bytes, view, halves, offset, length, hash, inPort, extras, recircId } = pool;
+
+  const [c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11] = columnsOf(pool.words, 12);
 
   function pushAny(packet: number, template: PushTemplate): void {
     const size = template.bytes.length;
@@ -130,18 +133,18 @@ export function createPush(pool: PacketPool): Push {
       sum = ~(sum + (sum >>> 16)) & 0xffff;
       const port = sourcePort(hash[packet]);
       const udpLength = ipLength - 20;
-      words[at] = w0;
-      words[at + 1] = w1;
-      words[at + 2] = w2;
-      words[at + 3] = w3;
-      words[at + 4] = w4 | ((ipLength >>> 8) & 0xff) | ((ipLength & 0xff) << 8);
-      words[at + 5] = w5;
-      words[at + 6] = w6 | (sum >>> 8) | ((sum & 0xff) << 8);
-      words[at + 7] = w7;
-      words[at + 8] = w8 | ((port >>> 8) << 16) | (port << 24);
-      words[at + 9] = w9 | (((udpLength >>> 8) & 0xff) << 16) | (udpLength << 24);
-      words[at + 10] = w10;
-      words[at + 11] = w11;
+      c0[at] = w0;
+      c1[at] = w1;
+      c2[at] = w2;
+      c3[at] = w3;
+      c4[at] = w4 | ((ipLength >>> 8) & 0xff) | ((ipLength & 0xff) << 8);
+      c5[at] = w5;
+      c6[at] = w6 | (sum >>> 8) | ((sum & 0xff) << 8);
+      c7[at] = w7;
+      c8[at] = w8 | ((port >>> 8) << 16) | (port << 24);
+      c9[at] = w9 | (((udpLength >>> 8) & 0xff) << 16) | (udpLength << 24);
+      c10[at] = w10;
+      c11[at] = w11;
       halves[(start >> 1) + 24] = w12;
     }
   }

@@ -9,10 +9,11 @@
  * Frames are at least 14 bytes long here: shorter ones are dropped before (Reason.runt).
  */
 import { Extras, TUNNEL_WORDS, type PacketPool } from '../packet/pool.js';
+import { viewsOf } from '../util/columns.js';
 import { hashAdd, hashFinish } from '../util/hash.js';
 import { createRareExtractor } from './extract-rare.js';
-import { GROUPS_WORD, GROUP_WORDS, Group, KEY_WORDS } from './fields.js';
-import { ALIGNING_WORDS, ROW_MASK, type KeyRows, type KnownKeys } from './key-rows.js';
+import { GROUP_WORDS, Group, KEY_WORDS } from './fields.js';
+import { ENTRY_WORDS, ROW_MASK, type KeyRows, type KnownKeys } from './key-rows.js';
 
 export interface ExtractOptions {
   /** How many tags are parsed, 1 or 2: Open vSwitch's `vlan-limit`. The next one's TPID is then the Ethernet type. Default 1. */
@@ -40,7 +41,10 @@ export function createExtractor(
 ): Extractor {
   const { view, offset, length, inPort, recircId, hash, extras, tunnel, packetType, addressMask } = pool;
   const { keys, hashes, flows, tcpFlags, tupleHashes } = rows;
-  const { entries, tupleHashes: knownTupleHashes, mask: entryMask, hits } = known;
+  const { tupleHashes: knownTupleHashes, mask: entryMask, hits } = known;
+  const [v0, v4, v8, v12, v16] = viewsOf(pool.buffer, 5);
+  const [e0, e1, e2, e3, e4, e5, e6, e7, e8, e9, e10, e11, e12, e13, e14, e15] = known.columns;
+  const [k0, k1, k2, k3, k4, k5, k6, k7, k8, k9, k10, k11, k12, k13, k14, k15] = rows.columns;
   // What the loop uses are constants of this function, not of the module (key-rows.ts). Ethernet types as they read little-endian:
   const IPV4 = 0x0008;
   const IPV6 = 0xdd86;
@@ -49,9 +53,8 @@ export function createExtractor(
   /** `VLAN_PRESENT` (0x1000) in the order of the wire. */
   const PRESENT = 0x10;
   const rowMask = ROW_MASK;
-  const aligning = ALIGNING_WORDS;
+  const entryWords = ENTRY_WORDS;
   const keyWords = KEY_WORDS;
-  const groupsWord = GROUPS_WORD;
   const tunnelWords = TUNNEL_WORDS;
   const anyMetadata = Extras.metadata;
   const anyTunnel = Group.tunnel;
@@ -68,10 +71,10 @@ export function createExtractor(
   /** Whether an entry has the tunnel words from `from` on. */
   function hasTunnel(entry: number, from: number): boolean {
     return (
-      ((entries[entry + 12] ^ tunnel[from]) |
-        (entries[entry + 13] ^ tunnel[from + 1]) |
-        (entries[entry + 14] ^ tunnel[from + 2]) |
-        (entries[entry + 15] ^ tunnel[from + 3])) ===
+      ((e12[entry] ^ tunnel[from]) |
+        (e13[entry] ^ tunnel[from + 1]) |
+        (e14[entry] ^ tunnel[from + 2]) |
+        (e15[entry] ^ tunnel[from + 3])) ===
       0
     );
   }
@@ -94,10 +97,10 @@ export function createExtractor(
       let tag = 0;
       let tpid = 0;
       if ((groups & anyMetadata) === 0 || packetType[packet] === 0) {
-        destination = view.getInt32(start, true);
-        macs = view.getInt32(start + 4, true);
-        source = view.getInt32(start + 8, true);
-        type = view.getUint16(start + 12, true);
+        destination = v0.getInt32(start, true);
+        macs = v4.getInt32(start, true);
+        source = v8.getInt32(start, true);
+        type = v12.getInt32(start, true) & 0xffff;
         l3 += 14;
         // A tag counts when its TCI and the type behind it are there.
         if ((type === VLAN || type === SERVICE_VLAN) && end - l3 >= 4) {
@@ -126,51 +129,51 @@ export function createExtractor(
       let mixed = 0;
       const givenHash = hash[packet];
       if (type === IPV4) {
-        const first = view.getInt32(l3, true);
+        const first = v0.getInt32(l3, true);
         const headerLength = (first & 15) << 2;
         const totalLength = ((first >>> 8) & 0xff00) | (first >>> 24);
         if (end - l3 >= 20 && headerLength >= 20 && totalLength >= headerLength && totalLength <= end - l3) {
-          const fragment = view.getUint16(l3 + 6, true);
-          const ttlProtocol = view.getUint16(l3 + 8, true);
+          const fragment = v4.getInt32(l3, true) >>> 16;
+          const ttlProtocol = v8.getInt32(l3, true) & 0xffff;
           const protocol = ttlProtocol >>> 8;
           ip = ttlProtocol | ((first & 0xff00) << 8);
-          ipSource = view.getInt32(l3 + 12, true);
-          ipDestination = view.getInt32(l3 + 16, true);
+          ipSource = v12.getInt32(l3, true);
+          ipDestination = v16.getInt32(l3, true);
           if ((fragment & 0xff3f) !== 0) ip |= (fragment & 0xff1f) !== 0 ? 0x3000000 : 0x1000000;
           if ((fragment & 0xff1f) === 0) {
             const l4 = l3 + headerLength;
             const room = totalLength - headerLength;
             if (protocol === 17) {
-              if (room >= 8) ports = view.getInt32(l4, true);
+              if (room >= 8) ports = v0.getInt32(l4, true);
             } else if (protocol === 6) {
               if (room >= 20) {
-                const control = view.getUint16(l4 + 12, true);
+                const control = v12.getInt32(l4, true) & 0xffff;
                 const tcpHeader = (control & 0xf0) >>> 2;
                 if (tcpHeader >= 20 && tcpHeader <= room) {
-                  ports = view.getInt32(l4, true);
+                  ports = v0.getInt32(l4, true);
                   flags = control & 0xff0f;
                 }
               }
             } else if (protocol === 1 || protocol === 2) {
               // Type and code, each widened to the 16 bits of a port.
-              const typeCode = view.getUint16(l4, true);
+              const typeCode = v0.getInt32(l4, true) & 0xffff;
               if (room >= 8) ports = ((typeCode & 0xff) << 8) | ((typeCode & 0xff00) << 16);
             } else if (protocol === 132) {
-              if (room >= 12) ports = view.getInt32(l4, true);
+              if (room >= 12) ports = v0.getInt32(l4, true);
             } else if (protocol === 58) {
               groups |= rare.icmpv6(keys, row, l4, l4 + room);
-              ports = keys[row + 7];
-              flags = keys[row + 10];
+              ports = k7[row];
+              flags = k10[row];
             }
           }
         }
       } else {
         groups |= rare.network(packet, keys, row, type, l3, end);
-        ip = keys[row + 6];
-        ports = keys[row + 7];
-        ipSource = keys[row + 8];
-        ipDestination = keys[row + 9];
-        flags = keys[row + 10];
+        ip = k6[row];
+        ports = k7[row];
+        ipSource = k8[row];
+        ipDestination = k9[row];
+        flags = k10[row];
         // Frames without addresses all have one 5-tuple hash; the MACs keep them apart.
         mixed = hash[packet] ^ Math.imul(source ^ macs, 0x85ebca6b) ^ Math.imul(destination, 0xc2b2ae35);
       }
@@ -188,28 +191,29 @@ export function createExtractor(
       mixed = Math.imul(mixed ^ (mixed >>> 15), 0x2c1b3c6d);
       mixed ^= mixed >>> 13;
       tcpFlags[number] = flags;
+      hashes[number] = mixed;
 
       if (isAsked && groups <= anyTunnel) {
         // `(n | -n) >> 31` is -1 for all n but 0: a choice without a branch (46 ns a key, else 75, where a quarter is not known).
-        const one = aligning + ((mixed & entryMask) << 4);
-        const isOther = (entries[one + 7] ^ ports) | (entries[one + 8] ^ ipSource);
+        const one = (mixed & entryMask) * entryWords;
+        const isOther = (e7[one] ^ ports) | (e8[one] ^ ipSource);
         const place = mixed ^ ((mixed ^ (mixed >>> 16)) & ((isOther | (0 - isOther)) >> 31));
         const entryNumber = place & entryMask;
-        const entry = aligning + (entryNumber << 4);
-        const flow = entries[entry + 11];
+        const entry = entryNumber * entryWords;
+        const flow = e11[entry];
         const tupleHash = givenHash === 0 ? knownTupleHashes[entryNumber] : givenHash;
         if (
-          entries[entry + 7] === ports &&
-          entries[entry + 8] === ipSource &&
-          entries[entry + 9] === ipDestination &&
-          entries[entry] === inPort[packet] &&
-          entries[entry + 1] === recircId[packet] &&
-          entries[entry + 2] === destination &&
-          entries[entry + 3] === macs &&
-          entries[entry + 4] === source &&
-          entries[entry + 5] === (type | tag) &&
-          entries[entry + 6] === ip &&
-          entries[entry + 10] === (flags | tpid) &&
+          e7[entry] === ports &&
+          e8[entry] === ipSource &&
+          e9[entry] === ipDestination &&
+          e0[entry] === inPort[packet] &&
+          e1[entry] === recircId[packet] &&
+          e2[entry] === destination &&
+          e3[entry] === macs &&
+          e4[entry] === source &&
+          e5[entry] === (type | tag) &&
+          e6[entry] === ip &&
+          e10[entry] === (flags | tpid) &&
           ((flow ^ groups) & 1) === 0 &&
           flow >= 0 &&
           tupleHash !== 0 &&
@@ -228,29 +232,28 @@ export function createExtractor(
       if (groups !== 0) {
         if ((groups & anyTunnel) !== 0) {
           const from = packet * tunnelWords;
-          keys[row + 12] = tunnel[from];
-          keys[row + 13] = tunnel[from + 1];
-          keys[row + 14] = tunnel[from + 2];
-          keys[row + 15] = tunnel[from + 3];
+          k12[row] = tunnel[from];
+          k13[row] = tunnel[from + 1];
+          k14[row] = tunnel[from + 2];
+          k15[row] = tunnel[from + 3];
         }
         if ((groups & anyExtras) !== 0) rare.copyExtras(packet, keys, row);
       }
-      const stale = keys[row + groupsWord] & ~groups;
+      const stale = k11[row] & ~groups;
       if (stale !== 0) clearGroups(keys, row, stale);
 
-      keys[row] = inPort[packet];
-      keys[row + 1] = recircId[packet];
-      keys[row + 2] = destination;
-      keys[row + 3] = macs;
-      keys[row + 4] = source;
-      keys[row + 5] = type | tag;
-      keys[row + 6] = ip;
-      keys[row + 7] = ports;
-      keys[row + 8] = ipSource;
-      keys[row + 9] = ipDestination;
-      keys[row + 10] = flags | tpid;
-      keys[row + groupsWord] = groups;
-      hashes[number] = mixed;
+      k0[row] = inPort[packet];
+      k1[row] = recircId[packet];
+      k2[row] = destination;
+      k3[row] = macs;
+      k4[row] = source;
+      k5[row] = type | tag;
+      k6[row] = ip;
+      k7[row] = ports;
+      k8[row] = ipSource;
+      k9[row] = ipDestination;
+      k10[row] = flags | tpid;
+      k11[row] = groups;
       if (isAsked) {
         flows[number] = -1;
         unknown[unknownCount++] = number;

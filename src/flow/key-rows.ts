@@ -9,6 +9,7 @@
  * variables of a module's constants, which are read and checked in each turn. bench/NOTES.md has the figures.
  */
 import { BURST } from '../packet/pool.js';
+import { columnsOf } from '../util/columns.js';
 import { KEY_WORDS } from './fields.js';
 
 /** Rows of a set: 8 bursts. */
@@ -17,6 +18,8 @@ export const ROWS = 8 * BURST;
 export const ROW_MASK = ROWS - 1;
 
 export interface KeyRows {
+  /** `columns[w][r * KEY_WORDS]` is word `w` of row `r`: the same words as `keys`. */
+  readonly columns: readonly Int32Array[];
   /** Row `r` from word `r * KEY_WORDS`; all zero before extraction first writes to it. */
   readonly keys: Int32Array;
   /** Of each row a hash of what mostly tells packets apart. */
@@ -30,8 +33,10 @@ export interface KeyRows {
 }
 
 export function createKeyRows(): KeyRows {
+  const keys = new Int32Array(ROWS * KEY_WORDS);
   return {
-    keys: new Int32Array(ROWS * KEY_WORDS),
+    keys,
+    columns: columnsOf(keys, KEY_WORDS),
     hashes: new Int32Array(ROWS),
     flows: new Int32Array(ROWS).fill(-1),
     tcpFlags: new Int32Array(ROWS),
@@ -56,6 +61,8 @@ export const ALIGNING_WORDS = 12;
 export interface KnownKeys {
   /** Entry `e` from word `ALIGNING_WORDS + e * ENTRY_WORDS`. */
   readonly entries: Int32Array;
+  /** `columns[w][e * ENTRY_WORDS]` is word `w` of entry `e`: the same words as `entries`. */
+  readonly columns: readonly Int32Array[];
   /** Of each entry Open vSwitch's 5-tuple hash of its packets, 0 where it is not known: remembering takes 1 ns, computing 8. */
   readonly tupleHashes: Int32Array;
   /** A hash `& mask`, and the same of its upper half, are the entries where a key may be. */
@@ -68,5 +75,6 @@ export interface KnownKeys {
 export function createKnownKeys(count: number): KnownKeys {
   const entries = new Int32Array(ALIGNING_WORDS + count * ENTRY_WORDS);
   for (let entry = 0; entry < count; entry++) entries[ALIGNING_WORDS + entry * ENTRY_WORDS + 11] = -1;
-  return { entries, tupleHashes: new Int32Array(count), mask: count - 1, hits: new Float64Array(1) };
+  const columns = columnsOf(entries.subarray(ALIGNING_WORDS), ENTRY_WORDS);
+  return { entries, columns, tupleHashes: new Int32Array(count), mask: count - 1, hits: new Float64Array(1) };
 }
