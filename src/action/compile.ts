@@ -56,6 +56,8 @@ export interface Program {
   readonly templates: readonly PushTemplate[];
   readonly setters: readonly SetFields[];
   readonly userspace: readonly (Action & { type: 'userspace' })[];
+  /** Whether something in it needs the packets' 5-tuple hash, or lets others need it after the packet has been changed. */
+  readonly usesHash: boolean;
 }
 
 /** Least length that `trunc` leaves: an Ethernet header. */
@@ -67,12 +69,17 @@ const TAG_BYTES = 4;
 /** Deepest nesting of clone, sample and check_pkt_len: a translation nests no deeper than it may go (`MAX_DEPTH` of switch/context.ts). */
 export const MAX_NESTING = 64;
 
+/** Actions, and attributes of `set`, that need the hash: a port behind a tunnel takes its source port from it. */
+const HASH_USERS: ReadonlySet<string> = new Set(['tnl_push', 'tunnel', 'recirc', 'hash', 'userspace']);
+
 /** Compiles; throws `unsupported-action` for what is not executed. */
 export function compileActions(actions: readonly Action[], setter: Setter): Program {
   const code: number[] = [];
   const templates: PushTemplate[] = [];
   const setters: SetFields[] = [];
   const userspace: (Action & { type: 'userspace' })[] = [];
+
+  let usesHash = false;
 
   /** `cut` is the length that a `trunc` before this list left pending, 0 for none. */
   function compileList(list: readonly Action[], depth: number, cut: number): void {
@@ -98,6 +105,7 @@ export function compileActions(actions: readonly Action[], setter: Setter): Prog
     };
     list.forEach((action, index) => {
       const last = index === list.length - 1;
+      usesHash ||= HASH_USERS.has(action.type === 'set' ? action.attribute : action.type);
       switch (action.type) {
         case 'output':
           if (cut !== 0) code.push(Op.outputCut, action.port, cut);
@@ -180,5 +188,5 @@ export function compileActions(actions: readonly Action[], setter: Setter): Prog
   }
 
   compileList(actions, 0, 0);
-  return { code: Int32Array.from(code), templates, setters, userspace };
+  return { code: Int32Array.from(code), templates, setters, userspace, usesHash };
 }

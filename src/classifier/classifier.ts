@@ -9,6 +9,7 @@
  */
 import { BURST } from '../packet/pool.js';
 import { createKnownKeys, type KeyRows, type KnownKeys } from '../flow/key-rows.js';
+import { tupleHashOf } from '../flow/hash-key.js';
 import { Group, GROUPS_WORD, KEY_WORDS } from '../flow/fields.js';
 import { createExactMatchCache, type ExactMatchCache, type ExactMatchOptions } from './exact-match.js';
 import { createTupleSpace, type TupleSpace } from './tuple-space.js';
@@ -43,25 +44,34 @@ export interface Classifier extends Omit<TupleSpace, 'lookup'> {
 export function createClassifier(rows: KeyRows, options: ClassifierOptions = {}): Classifier {
   const { exactMatchEntries, ...rest } = options;
   const cache = exactMatchEntries === 0 ? undefined : createExactMatchCache({ ...rest, entries: exactMatchEntries });
-  const space = createTupleSpace();
-  const { keys, hashes, flows, tupleHashes } = rows;
+  const space = createTupleSpace(rows);
+  const { keys, hashes, flows } = rows;
+  const keyGroups = rows.columns[GROUPS_WORD];
   const known = cache?.known ?? createKnownKeys(1);
+  /** The rows that are looked for in the tuple space. */
   const tried = new Int32Array(BURST);
   // Hits of wide entries, tuple-space hits, misses. Cells, as a variable with a large number is allocated at each change.
   const counts = new Float64Array(3);
 
   function lookup(list: Int32Array, count: number): number {
-    const searched = cache === undefined ? count : lookupWide(cache, list, count);
+    let groups = 0;
+    for (let index = 0; index < count; index++) {
+      const row = list[index];
+      tried[index] = row;
+      groups |= keyGroups[row * KEY_WORDS];
+    }
+    const searched = cache === undefined || groups <= Group.tunnel ? count : lookupWide(cache, list, count);
     counts[0] += count - searched;
     if (searched === 0) return 0;
-    for (let index = 0; index < searched; index++) tried[index] = list[index];
-    const left = space.lookup(keys, list, searched, flows);
+    const left = space.lookup(list, searched);
     counts[1] += searched - left;
     counts[2] += left;
-    if (cache !== undefined) {
+    if (cache !== undefined && !cache.passOver(searched - left)) {
       for (let index = 0; index < searched; index++) {
         const row = tried[index];
-        if (flows[row] >= 0) cache.maybeInsert(keys, row, hashes[row], flows[row], tupleHashes[row]);
+        if (flows[row] >= 0 && cache.isChosen()) {
+          cache.insert(keys, row, hashes[row], flows[row], tupleHashOf(rows, row));
+        }
       }
     }
     return left;
@@ -74,7 +84,10 @@ export function createClassifier(rows: KeyRows, options: ClassifierOptions = {})
       const row = list[index];
       const isWide = keys[row * KEY_WORDS + GROUPS_WORD] > Group.tunnel;
       flows[row] = isWide ? from.lookup(keys, row, hashes[row]) : -1;
-      if (flows[row] < 0) list[left++] = row;
+      if (flows[row] < 0) {
+        list[left] = row;
+        tried[left++] = row;
+      }
     }
     return left;
   }

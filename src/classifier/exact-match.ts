@@ -16,9 +16,9 @@ import { MegaflowError } from '../util/errors.js';
 export interface ExactMatchOptions {
   /** Narrow entries, a power of two from 64 to 65,536. Default 8192 (Open vSwitch's EM_FLOW_HASH_ENTRIES), 512 KB. */
   entries?: number | undefined;
-  /** `maybeInsert` inserts one in so many times; 1 always, 0 never. Default 100 (`emc-insert-inv-prob`). */
+  /** One in so many keys is chosen to be inserted; 1 always, 0 never. Default 100 (`emc-insert-inv-prob`). */
   insertInverseProbability?: number | undefined;
-  /** Of the generator behind `maybeInsert`, any int32 but 0. Default 1. */
+  /** Of the generator that chooses, any int32 but 0. Default 1. */
   seed?: number | undefined;
 }
 
@@ -29,8 +29,10 @@ export interface ExactMatchCache {
   lookup(keys: Int32Array, row: number, hash: number): number;
   /** Remembers that the key of a row belongs to a flow; the hash must be the one it is looked up with. */
   insert(keys: Int32Array, row: number, hash: number, flow: number, tupleHash: number): void;
-  /** Inserts with the probability that was asked for. */
-  maybeInsert(keys: Int32Array, row: number, hash: number, flow: number, tupleHash: number): void;
+  /** Whether none of the next `count` keys is to be inserted; then they count as offered. */
+  passOver(count: number): boolean;
+  /** Whether the next key is to be inserted, with the probability that was asked for. */
+  isChosen(): boolean;
   /** Drops all entries of a flow. To be called when it is removed. */
   forget(flow: number): void;
   clear(): void;
@@ -44,7 +46,7 @@ const WIDE_FLOW = KEY_WORDS;
 export function createExactMatchCache(options: ExactMatchOptions = {}): ExactMatchCache {
   const entryCount = checkEntries(options.entries ?? 8192);
   const wideCount = entryCount >> 3;
-  const threshold = checkProbability(options.insertInverseProbability ?? 100);
+  const inverse = checkProbability(options.insertInverseProbability ?? 100);
   let random = options.seed ?? 1;
   if (!Number.isInteger(random) || random === 0 || random !== (random | 0)) {
     throw new MegaflowError('bad-option', `option seed cannot be ${random}`, random, 'a 32-bit integer but 0');
@@ -63,6 +65,7 @@ export function createExactMatchCache(options: ExactMatchOptions = {}): ExactMat
   // Lists of a flow's entries. Entry n of the narrow array has the number 1 + n, entry n of the wide one
   // 1 + entryCount + n; 0 ends a list.
   let firstOfFlow = new Int32Array(256);
+  let untilInsert = drawGap();
   const next = new Int32Array(1 + entryCount + wideCount);
   const previous = new Int32Array(1 + entryCount + wideCount);
 
@@ -70,12 +73,12 @@ export function createExactMatchCache(options: ExactMatchOptions = {}): ExactMat
     const key = row * KEY_WORDS;
     if ((keys[key + GROUPS_WORD] & wideGroups) !== 0) return lookupWide(keys, key, hash);
     const one = 1 + (hash & entryMask);
-    const number = isChosen(wordsBefore(one), keys, key) ? one : 1 + ((hash >>> 16) & entryMask);
+    const number = isLookedAt(wordsBefore(one), keys, key) ? one : 1 + ((hash >>> 16) & entryMask);
     return holds(number, keys, key) ? flowOf(number) : -1;
   }
 
-  /** Whether the narrow entry that begins at `entry` has the words by which a look-up chooses it. */
-  function isChosen(entry: number, keys: Int32Array, key: number): boolean {
+  /** Whether the narrow entry that begins at `entry` has the words by which a look-up takes it. */
+  function isLookedAt(entry: number, keys: Int32Array, key: number): boolean {
     return entries[entry + 7] === keys[key + 7] && entries[entry + 8] === keys[key + 8];
   }
 
@@ -121,7 +124,7 @@ export function createExactMatchCache(options: ExactMatchOptions = {}): ExactMat
 
   /** Of the two places of a key: the only one where a look-up would see it, else one that is empty, else either. */
   function choosePlace(keys: Int32Array, key: number, one: number, other: number): number {
-    if (one <= entryCount && isChosen(wordsBefore(one), keys, key)) return one;
+    if (one <= entryCount && isLookedAt(wordsBefore(one), keys, key)) return one;
     if (flowOf(one) < 0) return one;
     if (flowOf(other) < 0) return other;
     return draw() < 0 ? one : other;
@@ -144,8 +147,22 @@ export function createExactMatchCache(options: ExactMatchOptions = {}): ExactMat
     setFlow(number, -1, 1);
   }
 
-  function maybeInsert(keys: Int32Array, row: number, hash: number, flow: number, tupleHash: number): void {
-    if (draw() >>> 0 < threshold) insert(keys, row, hash, flow, tupleHash);
+  function isChosen(): boolean {
+    if (--untilInsert > 0) return false;
+    untilInsert = drawGap();
+    return true;
+  }
+
+  function passOver(count: number): boolean {
+    if (count >= untilInsert) return false;
+    untilInsert -= count;
+    return true;
+  }
+
+  /** How many keys until the next that is inserted, if each is with the probability: one number drawn for all of them. */
+  function drawGap(): number {
+    if (inverse === 0) return Infinity;
+    return 1 + Math.floor(Math.log1p(-(draw() >>> 0) / 2 ** 32) / Math.log1p(-1 / inverse));
   }
 
   /** The next number of Marsaglia's xorshift generator, an int32 but 0. */
@@ -206,7 +223,7 @@ export function createExactMatchCache(options: ExactMatchOptions = {}): ExactMat
     firstOfFlow = new Int32Array(256);
   }
 
-  return { known, lookup, insert, maybeInsert, forget, clear: empty };
+  return { known, lookup, insert, passOver, isChosen, forget, clear: empty };
 }
 
 function checkEntries(entries: number): number {
@@ -219,9 +236,8 @@ function checkEntries(entries: number): number {
   );
 }
 
-/** What a draw of 32 bits must be below. */
 function checkProbability(inverse: number): number {
-  if (Number.isInteger(inverse) && inverse >= 0 && inverse < 2 ** 32) return inverse === 0 ? 0 : 2 ** 32 / inverse;
+  if (Number.isInteger(inverse) && inverse >= 0 && inverse < 2 ** 32) return inverse;
   const allowed = 'a whole number from 0 to 4294967295';
   throw new MegaflowError('bad-option', `option insertInverseProbability cannot be ${inverse}`, inverse, allowed);
 }

@@ -20,30 +20,26 @@
  * addresses and lengths V8 writes into the code as long as it is called once in a process.
  */
 import { Group, GROUPS_WORD, KEY_WORDS } from '../flow/fields.js';
+import { ROW_MASK, type KeyRows } from '../flow/key-rows.js';
 import { BURST } from '../packet/pool.js';
 import { ROW_WORDS, type FlowStore } from './flow-store.js';
 import { MOST_RUNGS, Place, STEP, type Rank } from './rank.js';
 import { findFlow, firstPlace, hashWord, matchesFlow, type Subtable } from './subtable.js';
 
 /**
- * Both take the keys of `count` rows (1 to `BURST`), row `r` from `keys[r * KEY_WORDS]`, write the flow of each row that
- * has one to `flows`, move the other rows to the front of `rows`, and answer how many these are. Neither allocates.
+ * Both take the keys of the first `count` rows (1 to `BURST`) that stand in `rows`, write the flow beside each row that
+ * has one, move the other rows to the front of `rows`, and answer how many these are. Neither allocates.
  */
 export interface Search {
   /** The rows that belong to `flow`, if the first of them does. */
-  follow(
-    subtable: Subtable,
-    flow: number,
-    keys: Int32Array,
-    rows: Int32Array,
-    count: number,
-    flows: Int32Array,
-  ): number;
+  follow(subtable: Subtable, flow: number, rows: Int32Array, count: number): number;
   /** The rows that belong to any flow of the rank, which must not be outdated. */
-  search(rank: Rank, keys: Int32Array, rows: Int32Array, count: number, flows: Int32Array): number;
+  search(rank: Rank, rows: Int32Array, count: number): number;
 }
 
-export function createSearch(store: FlowStore): Search {
+export function createSearch(store: FlowStore, keyRows: KeyRows): Search {
+  const { keys, flows, columns } = keyRows;
+  const [k0, k1, k2, k3, k4, k5, k6, k7, k8, k9, k10, , k12, k13, k14, k15] = columns;
   // Numbers that the loops use are constants of this function: a bundler makes variables of a module's constants, which
   // V8 reads and checks in every turn.
   const keyWords = KEY_WORDS;
@@ -51,6 +47,7 @@ export function createSearch(store: FlowStore): Search {
   const groupsWord = GROUPS_WORD;
   const burst = BURST;
   const step = STEP;
+  const rowMask = ROW_MASK;
   const { words: placeWords, rung, word0, bits0, factor0, word1, bits1, factor1 } = Place;
   const { filter: filterStart, shift, required, restStart, restEnd } = Place;
 
@@ -60,78 +57,59 @@ export function createSearch(store: FlowStore): Search {
   const candidates = new Int32Array(BURST);
   const guesses = new Int32Array(BURST);
   const places = new Int32Array(BURST);
-  const differences = new Int32Array(BURST);
-  const hintWords = new Int32Array(ROW_WORDS);
-  const hintBits = new Int32Array(ROW_WORDS);
-  const hintValues = new Int32Array(ROW_WORDS);
-  function search(rank: Rank, keys: Int32Array, rows: Int32Array, count: number, flows: Int32Array): number {
-    const groups = climb(rank, keys, rows, count);
-    filter(rank, keys, count, groups);
-    probe(rank, keys, count);
-    return verify(rank, keys, rows, count, flows);
+  // The mask and the key of the flow that is followed.
+  const mask = new Int32Array(ROW_WORDS);
+  const value = new Int32Array(ROW_WORDS);
+
+  function search(rank: Rank, rows: Int32Array, count: number): number {
+    const groups = climb(rank, rows, count);
+    filter(rank, count, groups);
+    probe(rank, count);
+    return verify(rank, rows, count);
   }
 
   /** If the first row belongs to a flow, finds all that do, and keeps the other rows. Answers how many these are. */
-  function follow(
-    subtable: Subtable,
-    flow: number,
-    keys: Int32Array,
-    rows: Int32Array,
-    count: number,
-    flows: Int32Array,
-  ): number {
+  function follow(subtable: Subtable, flow: number, list: Int32Array, count: number): number {
     if ((subtable.groups & ~Group.tunnel) !== 0) return count;
-    if (!matchesFlow(subtable, store, keys, rows[0] * keyWords, flow)) return count;
-    const stored = store.rows;
-    const row = flow * rowWords;
-    const { words, bits } = subtable;
-    // Four words a pass, as in `climb`, the last pass filled up with words of no bits.
-    for (let index = 0; index < words.length || (index & 3) !== 0; index++) {
-      const isThere = index < words.length;
-      hintWords[index] = isThere ? words[index] : 0;
-      hintBits[index] = isThere ? bits[index] : 0;
-      hintValues[index] = isThere ? stored[row + words[index]] : 0;
+    if (!matchesFlow(subtable, store, keys, list[0] * keyWords, flow)) return count;
+    // All words at once, as in `verify`: a loop over those of the mask takes three times as long.
+    for (let word = 0; word < rowWords; word++) {
+      mask[word] = subtable.mask[word];
+      value[word] = store.rows[flow * rowWords + word];
     }
-    for (let packet = 0; packet < count; packet++) {
-      offsets[packet] = rows[packet] * keyWords;
-      differences[packet] = 0;
-    }
-    for (let index = 0; index < words.length; index += 4) {
-      const wordA = hintWords[index],
-        wordB = hintWords[index + 1];
-      const wordC = hintWords[index + 2],
-        wordD = hintWords[index + 3];
-      const bitsA = hintBits[index],
-        bitsB = hintBits[index + 1];
-      const bitsC = hintBits[index + 2],
-        bitsD = hintBits[index + 3];
-      const valueA = hintValues[index],
-        valueB = hintValues[index + 1];
-      const valueC = hintValues[index + 2],
-        valueD = hintValues[index + 3];
-      for (let packet = 0; packet < count; packet++) {
-        const offset = offsets[packet];
-        differences[packet] |=
-          ((keys[offset + wordA] ^ valueA) & bitsA) |
-          ((keys[offset + wordB] ^ valueB) & bitsB) |
-          ((keys[offset + wordC] ^ valueC) & bitsC) |
-          ((keys[offset + wordD] ^ valueD) & bitsD);
-      }
-    }
+    const hasTunnel = subtable.groups !== 0;
     let left = 0;
-    for (let packet = 0; packet < count; packet++) {
-      const its = rows[packet];
-      const isOther = differences[packet] !== 0;
-      flows[its] = isOther ? -1 : flow;
-      rows[left] = its;
-      left += isOther ? 1 : 0;
+    for (let index = 0; index < count; index++) {
+      const row = list[index];
+      const key = (row & rowMask) * keyWords;
+      let difference =
+        ((k0[key] ^ value[0]) & mask[0]) |
+        ((k1[key] ^ value[1]) & mask[1]) |
+        ((k2[key] ^ value[2]) & mask[2]) |
+        ((k3[key] ^ value[3]) & mask[3]) |
+        ((k4[key] ^ value[4]) & mask[4]) |
+        ((k5[key] ^ value[5]) & mask[5]) |
+        ((k6[key] ^ value[6]) & mask[6]) |
+        ((k7[key] ^ value[7]) & mask[7]) |
+        ((k8[key] ^ value[8]) & mask[8]) |
+        ((k9[key] ^ value[9]) & mask[9]) |
+        ((k10[key] ^ value[10]) & mask[10]);
+      if (hasTunnel) {
+        difference |=
+          ((k12[key] ^ value[12]) & mask[12]) |
+          ((k13[key] ^ value[13]) & mask[13]) |
+          ((k14[key] ^ value[14]) & mask[14]) |
+          ((k15[key] ^ value[15]) & mask[15]);
+      }
+      if (difference === 0) flows[row] = flow;
+      else list[left++] = row;
     }
     subtable.hits += count - left;
     return left;
   }
 
   /** Computes the ladder's sums. Answers the groups that any of the keys has. */
-  function climb(rank: Rank, keys: Int32Array, rows: Int32Array, count: number): number {
+  function climb(rank: Rank, rows: Int32Array, count: number): number {
     const { ladderWords, ladderBits, ladderFactors } = rank;
     let groups = 0;
     for (let packet = 0; packet < count; packet++) {
@@ -167,7 +145,7 @@ export function createSearch(store: FlowStore): Search {
   }
 
   /** Fills the packets' candidates: bit `p` says that the packet may be in the subtable at place `p`. */
-  function filter(rank: Rank, keys: Int32Array, count: number, groups: number): void {
+  function filter(rank: Rank, count: number, groups: number): void {
     const places = rank.subtables.length;
     const { program, filters } = rank;
     if (places === 1) {
@@ -177,15 +155,15 @@ export function createSearch(store: FlowStore): Search {
     }
     candidates.fill(0, 0, count);
     let place = 0;
-    for (; place + 4 <= rank.single; place += 4) filterFour(program, filters, place, keys, count);
-    for (; place + 2 <= rank.double; place += 2) filterTwo(program, filters, place, keys, count);
+    for (; place + 4 <= rank.single; place += 4) filterFour(program, filters, place, count);
+    for (; place + 2 <= rank.double; place += 2) filterTwo(program, filters, place, count);
     for (; place < places; place++) {
-      if ((program[place * placeWords + required] & ~groups) === 0) filterOne(rank, place, keys, count);
+      if ((program[place * placeWords + required] & ~groups) === 0) filterOne(rank, place, count);
     }
   }
 
   /** Four subtables with rests of at most one word, in one pass over the packets: a quarter faster than one by one. */
-  function filterFour(program: Int32Array, filters: Int32Array, place: number, keys: Int32Array, count: number): void {
+  function filterFour(program: Int32Array, filters: Int32Array, place: number, count: number): void {
     const a = place * placeWords,
       b = a + placeWords,
       c = b + placeWords,
@@ -240,7 +218,7 @@ export function createSearch(store: FlowStore): Search {
   }
 
   /** Two subtables with rests of at most two words. */
-  function filterTwo(program: Int32Array, filters: Int32Array, place: number, keys: Int32Array, count: number): void {
+  function filterTwo(program: Int32Array, filters: Int32Array, place: number, count: number): void {
     const a = place * placeWords,
       b = a + placeWords;
     const rungA = program[a + rung],
@@ -281,19 +259,19 @@ export function createSearch(store: FlowStore): Search {
   }
 
   /** One subtable, whatever its rest. */
-  function filterOne(rank: Rank, place: number, keys: Int32Array, count: number): void {
+  function filterOne(rank: Rank, place: number, count: number): void {
     const { program, filters } = rank;
     const start = program[place * placeWords + filterStart];
     const drop = program[place * placeWords + shift];
     for (let packet = 0; packet < count; packet++) {
-      const bits = hashAt(rank, place, keys, packet) >>> drop;
+      const bits = hashAt(rank, place, packet) >>> drop;
       const cell = filters[start + (bits >>> 10)];
       candidates[packet] |= ((cell >>> bits) & (cell >>> (bits >>> 5)) & 1) << place;
     }
   }
 
   /** The hash of a packet's key under the mask of the subtable at a place: its rung and its rest. */
-  function hashAt(rank: Rank, place: number, keys: Int32Array, packet: number): number {
+  function hashAt(rank: Rank, place: number, packet: number): number {
     const { program } = rank;
     const at = place * placeWords;
     const offset = offsets[packet];
@@ -313,14 +291,14 @@ export function createSearch(store: FlowStore): Search {
   }
 
   /** For each packet, the first of its candidates whose table has an entry with the packet's hash: a guess. */
-  function probe(rank: Rank, keys: Int32Array, count: number): void {
+  function probe(rank: Rank, count: number): void {
     const { tables } = rank;
     for (let packet = 0; packet < count; packet++) {
       let guess = -1;
       let place = 0;
       for (let bits = candidates[packet]; bits !== 0 && guess < 0; bits &= bits - 1) {
         place = 31 - Math.clz32(bits & -bits);
-        const hash = hashAt(rank, place, keys, packet);
+        const hash = hashAt(rank, place, packet);
         const table = tables[place];
         const last = table.length - 1;
         let at = firstPlace(hash, table);
@@ -333,7 +311,7 @@ export function createSearch(store: FlowStore): Search {
   }
 
   /** Compares the guesses' keys, writes the flows that are found, keeps the other rows. Answers how many these are. */
-  function verify(rank: Rank, keys: Int32Array, rows: Int32Array, count: number, flows: Int32Array): number {
+  function verify(rank: Rank, rows: Int32Array, count: number): number {
     const { masks, hits } = rank;
     const stored = store.rows;
     let left = 0;
@@ -341,6 +319,7 @@ export function createSearch(store: FlowStore): Search {
       const row = rows[packet];
       const guess = guesses[packet];
       if (guess < 0) {
+        flows[row] = -1;
         rows[left++] = row;
         continue;
       }
@@ -374,7 +353,7 @@ export function createSearch(store: FlowStore): Search {
         flows[row] = guess;
         hits[place]++;
       } else {
-        flows[row] = searchOn(rank, keys, packet);
+        flows[row] = searchOn(rank, packet);
         if (flows[row] < 0) rows[left++] = row;
       }
     }
@@ -382,10 +361,10 @@ export function createSearch(store: FlowStore): Search {
   }
 
   /** The way of a packet whose guess is wrong (once in 2^32 times), or whose mask has words beyond a row. */
-  function searchOn(rank: Rank, keys: Int32Array, packet: number): number {
+  function searchOn(rank: Rank, packet: number): number {
     for (let bits = candidates[packet]; bits !== 0; bits &= bits - 1) {
       const place = 31 - Math.clz32(bits & -bits);
-      const flow = findFlow(rank.subtables[place], store, keys, offsets[packet], hashAt(rank, place, keys, packet));
+      const flow = findFlow(rank.subtables[place], store, keys, offsets[packet], hashAt(rank, place, packet));
       if (flow < 0) continue;
       rank.hits[place]++;
       return flow;

@@ -9,6 +9,7 @@
  * mask came or went.
  */
 import { KEY_WORDS } from '../flow/fields.js';
+import type { KeyRows } from '../flow/key-rows.js';
 import { MegaflowError } from '../util/errors.js';
 import { createFlowStore } from './flow-store.js';
 import { createRank, fetchTables, RANK, type Rank } from './rank.js';
@@ -55,18 +56,18 @@ export interface TupleSpace {
   /** The mask, shared by all flows that have it: not to be written to. @throws MegaflowError `not-found` */
   maskOf(flow: number): Int32Array;
   /**
-   * Looks up `count` (at most `BURST`) keys; that of row `r` begins at `keys[r * KEY_WORDS]`. Writes a flow number or -1
-   * to `flows[r]` for each row `r` of `rows`, moves the rows that match nothing to the front of `rows`, and answers how
-   * many these are. Words of groups that a key's word 11 does not name must be zero. Allocates nothing, save in the
-   * first call after a mask came or went.
+   * Looks up the keys of the first `count` (at most `BURST`) rows that stand in `list`. Writes a flow number or -1 beside
+   * each row, moves the rows that match nothing to the front of `list`, and answers how many these are. Words of groups
+   * that a key's word 11 does not name must be zero. Allocates nothing, save in the first call after a mask came or went.
    */
-  lookup(keys: Int32Array, rows: Int32Array, count: number, flows: Int32Array): number;
+  lookup(list: Int32Array, count: number): number;
   /** Puts the subtables that are hit most before the others; to be called about once a second. Halves the counts. */
   sort(): void;
 }
 
-/** An empty tuple space. */
-export function createTupleSpace(): TupleSpace {
+/** An empty tuple space for the keys of `rows`. */
+export function createTupleSpace(rows: KeyRows): TupleSpace {
+  const { keys, flows } = rows;
   const store = createFlowStore();
   const subtables: Subtable[] = [];
   const freeNumbers: number[] = [];
@@ -78,23 +79,26 @@ export function createTupleSpace(): TupleSpace {
   let rankOf: Rank[] = [];
   let areArranged = true;
 
-  const { follow, search } = createSearch(store);
+  const { follow, search } = createSearch(store, rows);
   // By a hash of port and recirculation id, the flow of the first packet of the burst before.
   const hints = new Int32Array(HINTS).fill(-1);
 
-  function lookup(keys: Int32Array, rows: Int32Array, count: number, flows: Int32Array): number {
+  function lookup(list: Int32Array, count: number): number {
     if (count === 0) return 0;
     if (!areArranged) arrange();
-    const first = rows[0];
+    if (ranks.length === 0) {
+      for (let index = 0; index < count; index++) flows[list[index]] = -1;
+      return count;
+    }
+    const first = list[0];
     const hint = (keys[first * KEY_WORDS] ^ keys[first * KEY_WORDS + 1]) & (HINTS - 1);
-    for (let index = 0; index < count; index++) flows[rows[index]] = -1;
     let left = count;
     const flow = hints[hint];
-    if (flow >= 0 && store.has(flow)) left = follow(subtables[store.subtableOf(flow)], flow, keys, rows, count, flows);
+    if (flow >= 0 && store.has(flow)) left = follow(subtables[store.subtableOf(flow)], flow, list, count);
     for (let index = 0; index < ranks.length && left > 0; index++) {
       const rank = ranks[index];
       if (rank.isOutdated) fetchTables(rank);
-      left = search(rank, keys, rows, left, flows);
+      left = search(rank, list, left);
     }
     hints[hint] = flows[first];
     return left;

@@ -451,7 +451,7 @@ function createEngine(
   const rowMask = ROW_MASK;
   const leastFrame = LEAST_FRAME;
   const queueLength = QUEUE_LENGTH;
-  const { recognize, extract } = createExtractor(pool, rows, classifier.known, options);
+  const { recognize, extract, hashUnknown } = createExtractor(pool, rows, classifier.known, options);
   const { upcall, userspace } = options;
 
   const burst = new Int32Array(BURST);
@@ -646,15 +646,19 @@ function createEngine(
     const missed = unknown === 0 ? 0 : classifier.lookup(misses, unknown);
     lookups.hit += count - missed;
     if (missed !== 0) {
+      hashUnknown(list, count, first);
       const { removals } = table;
       takeMisses(list, missed);
       if (table.removals !== removals) lookupAgain(list, count);
     }
-    executeGroups(list, count);
+    executeGroups(list, count, unknown !== 0);
   }
 
-  /** Counts the burst in its flows and executes, once for each list of actions. Rows without a flow have been dealt with. */
-  function executeGroups(list: Int32Array, count: number): void {
+  /**
+   * Counts the burst in its flows and executes, once for each list of actions. Rows without a flow have been dealt with.
+   * `lacksHashes`: there may be packets whose 5-tuple hash has not been computed yet.
+   */
+  function executeGroups(list: Int32Array, count: number, lacksHashes: boolean): void {
     const first = depth * burstRows;
     const { packets, bytes, used, tcpFlags: seenFlags, actionIds, programs } = table;
     let same = true;
@@ -685,7 +689,9 @@ function createEngine(
       bytes[flow] += runBytes;
       used[flow] = nowMs;
       if (same) {
-        executor.execute(programs[actionIds[flow]], list, count);
+        const program = programs[actionIds[flow]];
+        if (lacksHashes && program.usesHash) hashUnknown(list, count, first);
+        executor.execute(program, list, count);
         return;
       }
     }
@@ -701,6 +707,7 @@ function createEngine(
       if (group === groupCount) {
         groupActions[groupCount++] = actions;
         groupPrograms[group] = programs[actions];
+        if (lacksHashes && programs[actions].usesHash) hashUnknown(list, count, first);
         groupCounts[group] = 0;
       }
       groups[group][groupCounts[group]++] = list[index];

@@ -10,7 +10,7 @@
  */
 import { Extras, TUNNEL_WORDS, type PacketPool } from '../packet/pool.js';
 import { viewsOf } from '../util/columns.js';
-import { hashAdd, hashFinish } from '../util/hash.js';
+import { createTupleHash } from './hash-key.js';
 import { createRareExtractor } from './extract-rare.js';
 import { GROUP_WORDS, Group, KEY_WORDS } from './fields.js';
 import { ENTRY_WORDS, ROW_MASK, type KeyRows, type KnownKeys } from './key-rows.js';
@@ -25,10 +25,13 @@ export interface Extractor {
   /**
    * Asks for the key of each packet in the memory of known keys. Of one that is known, only the flow and the TCP flags are written; of
    * others the key, a hash (it covers the 5-tuple, the way in, the tunnel id and, where there are no addresses, the MACs), and -1 for the
-   * flow; their rows go to `unknown`. Answers how many these are. Where it is still 0, Open vSwitch's 5-tuple hash goes to `pool.hash`.
+   * flow; their rows go to `unknown`. Answers how many these are. Open vSwitch's 5-tuple hash goes to `pool.hash` where that is 0 and
+   * the hash is known or the packet is not IPv4; `hashUnknown` does the rest.
    */
   recognize(burst: Int32Array, count: number, first: number, unknown: Int32Array): number;
-  /** The same, asking nothing: all rows are written. */
+  /** Writes Open vSwitch's 5-tuple hash to `pool.hash` for those packets of a burst just recognized that have none. */
+  hashUnknown(burst: Int32Array, count: number, first: number): void;
+  /** The same as `recognize`, asking nothing: all rows are written, and all hashes. */
   extract(burst: Int32Array, count: number, first: number): void;
 }
 
@@ -52,6 +55,7 @@ export function createExtractor(
   const SERVICE_VLAN = 0xa888;
   /** `VLAN_PRESENT` (0x1000) in the order of the wire. */
   const PRESENT = 0x10;
+  const hashTuple = createTupleHash();
   const rowMask = ROW_MASK;
   const entryWords = ENTRY_WORDS;
   const keyWords = KEY_WORDS;
@@ -60,13 +64,6 @@ export function createExtractor(
   const anyTunnel = Group.tunnel;
   const anyExtras = Group.tunnelWide | Group.metadata;
   const rare = createRareExtractor(pool, options.vlanLimit ?? 1);
-
-  /** Open vSwitch's 5-tuple hash of an IPv4 packet. Where the header is wrong, all counts as zero. */
-  function hashTuple(ipSource: number, ipDestination: number, protocol: number, ports: number): number {
-    const tuple = hashAdd(hashAdd(hashAdd(0, ipSource), ipDestination), protocol);
-    const hasPorts = protocol === 17 || protocol === 6 || protocol === 1 || protocol === 132 || protocol === 58;
-    return hashFinish(hasPorts ? hashAdd(tuple, ports) : tuple, 42);
-  }
 
   /** Whether an entry has the tunnel words from `from` on. */
   function hasTunnel(entry: number, from: number): boolean {
@@ -192,6 +189,7 @@ export function createExtractor(
       mixed ^= mixed >>> 13;
       tcpFlags[number] = flags;
       hashes[number] = mixed;
+      tupleHashes[number] = givenHash === 0 ? hash[packet] : 0;
 
       if (isAsked && groups <= anyTunnel) {
         // `(n | -n) >> 31` is -1 for all n but 0: a choice without a branch (46 ns a key, else 75, where a quarter is not known).
@@ -224,10 +222,6 @@ export function createExtractor(
           continue;
         }
       }
-
-      // What `rare` extracted it has hashed as well.
-      if (givenHash === 0 && type === IPV4) hash[packet] = hashTuple(ipSource, ipDestination, (ip >>> 8) & 0xff, ports);
-      tupleHashes[number] = givenHash === 0 ? hash[packet] : 0;
 
       if (groups !== 0) {
         if ((groups & anyTunnel) !== 0) {
@@ -263,11 +257,24 @@ export function createExtractor(
     return unknownCount;
   }
 
+  function hashUnknown(burst: Int32Array, count: number, first: number): void {
+    for (let index = 0; index < count; index++) {
+      const packet = burst[index];
+      const row = ((first + index) & rowMask) * keyWords;
+      // Computed for all and kept where there was none, as packets that have one and such that have none come in no order.
+      const given = hash[packet];
+      const computed = hashTuple(k8[row], k9[row], (k6[row] >>> 8) & 0xff, k7[row]);
+      hash[packet] = given | (computed & ~((given | (0 - given)) >> 31));
+    }
+  }
+
   const none = new Int32Array(0);
   return {
+    hashUnknown,
     recognize: (burst, count, first, unknown) => run(burst, count, first, unknown, true),
     extract(burst, count, first) {
       run(burst, count, first, none, false);
+      hashUnknown(burst, count, first);
     },
   };
 }

@@ -1,10 +1,35 @@
 /**
- * A hash of the conversation that a key belongs to, for choices that all of its packets must make alike: addresses, protocol and
- * ports of IP, MACs of the rest.
+ * Hashes of the conversation that a key belongs to: Open vSwitch's own, and one for choices that all of its packets must make
+ * alike.
  */
 import { hashAdd, hashFinish } from '../util/hash.js';
-import type { FlowWords } from './fields.js';
+import { KEY_WORDS, type FlowWords } from './fields.js';
+import type { KeyRows } from './key-rows.js';
 
+/** Open vSwitch's 5-tuple hash of IPv4 packets (`miniflow_hash_5tuple`), of words as a key holds them. */
+export type TupleHash = (ipSource: number, ipDestination: number, protocol: number, ports: number) => number;
+
+/** A function of the caller's own: V8 checks at each call of a module's function whether it is still the same one. */
+export function createTupleHash(): TupleHash {
+  const add = hashAdd;
+  const finish = hashFinish;
+  return (ipSource, ipDestination, protocol, ports) => {
+    const tuple = add(add(add(0, ipSource), ipDestination), protocol);
+    const hasPorts = protocol === 17 || protocol === 6 || protocol === 1 || protocol === 132 || protocol === 58;
+    return finish(hasPorts ? add(tuple, ports) : tuple, 42);
+  };
+}
+
+const hashTuple = createTupleHash();
+
+/** The hash that packets with the key in a row have if none was given to them; 0 where the key does not tell it. */
+export function tupleHashOf({ keys, tupleHashes }: KeyRows, row: number): number {
+  const key = row * KEY_WORDS;
+  if ((keys[key + 5] & 0xffff) !== 0x0008) return tupleHashes[row];
+  return hashTuple(keys[key + 8], keys[key + 9], (keys[key + 6] >>> 8) & 0xff, keys[key + 7]);
+}
+
+/** A hash of addresses, protocol and ports of IP, of the MACs of the rest. */
 export function hashKey(key: FlowWords): number {
   const type = key[5] & 0xffff;
   let h = 0;

@@ -28,7 +28,7 @@ export interface KeyRows {
   readonly flows: Int32Array;
   /** Of each row the TCP flags, as in word 10 of a key. */
   readonly tcpFlags: Int32Array;
-  /** Of each row that was written, what extraction found as the packet's Open vSwitch hash; 0 where the packet had one before. */
+  /** Of each row that was written, the packet's Open vSwitch hash where extraction had to find it: not IPv4, none given. Else 0. */
   readonly tupleHashes: Int32Array;
 }
 

@@ -9,10 +9,9 @@ function rotateLeft(value: number, bits: number): number {
 
 /** Mixes 32 bits of data into a hash. */
 export function hashAdd(hash: number, data: number): number {
-  let mixed = Math.imul(data, 0xcc9e2d51);
-  mixed = rotateLeft(mixed, 15);
-  mixed = Math.imul(mixed, 0x1b873593);
-  return (Math.imul(rotateLeft(hash ^ mixed, 13), 5) + 0xe6546b64) | 0;
+  const mixed = Math.imul(data, 0xcc9e2d51);
+  const added = hash ^ Math.imul((mixed << 15) | (mixed >>> 17), 0x1b873593);
+  return (Math.imul((added << 13) | (added >>> 19), 5) + 0xe6546b64) | 0;
 }
 
 /** Finishes a hash; `final` is the number of bytes hashed, or what the caller takes for it. */

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createExactMatchCache } from '../../src/classifier/exact-match.js';
 import { createExtractor } from '../../src/flow/extract.js';
 import { GROUPS_WORD, Group, KEY_WORDS } from '../../src/flow/fields.js';
+import { tupleHashOf } from '../../src/flow/hash-key.js';
 import { createKeyRows } from '../../src/flow/key-rows.js';
 import { BURST, PacketPool } from '../../src/packet/pool.js';
 import { writeTunnel } from '../../src/packet/tunnel.js';
@@ -16,7 +17,7 @@ describe(`recognising packets, seed ${seed}`, () => {
     const pool = new PacketPool({ slots: 64 });
     const rows = createKeyRows();
     const cache = createExactMatchCache({ entries: 64 });
-    const { recognize, extract } = createExtractor(pool, rows, cache.known);
+    const { recognize, extract, hashUnknown } = createExtractor(pool, rows, cache.known);
     const frames = Array.from({ length: 150 }, () => randomFrame((below) => random.below(below)));
     const burst = new Int32Array(BURST);
     const unknown = new Int32Array(BURST);
@@ -49,14 +50,17 @@ describe(`recognising packets, seed ${seed}`, () => {
       const found = [...rows.flows.subarray(first, first + count)];
       expect(found).toEqual(wanted);
       expect([...unknown.subarray(0, left)]).toEqual(found.flatMap((flow, index) => (flow < 0 ? [first + index] : [])));
+      hashUnknown(burst, count, first);
       expect(given.map((_, index) => pool.hash[burst[index]])).toEqual(hashes);
       expect([...rows.tcpFlags.subarray(first, first + count)]).toEqual(flags);
       recognized += count - left;
 
       for (const row of unknown.subarray(0, left)) {
         // Only packets without a hash of their own teach the cache, as its answer must be right for both kinds.
-        if (rows.tupleHashes[row] !== 0 && random.below(4) === 0)
-          cache.insert(rows.keys, row, rows.hashes[row], random.below(50), rows.tupleHashes[row]);
+        const tupleHash = tupleHashOf(rows, row);
+        if (tupleHash !== 0 && random.below(4) === 0) {
+          cache.insert(rows.keys, row, rows.hashes[row], random.below(50), tupleHash);
+        }
       }
       if (random.below(10) === 0) cache.forget(random.below(50));
       pool.releaseBurst(burst, count);
@@ -74,8 +78,8 @@ describe(`recognising packets, seed ${seed}`, () => {
     const unknown = new Int32Array(BURST);
     pool.hash[packet] = 77;
     expect(recognize(Int32Array.of(packet), 1, 0, unknown)).toBe(1);
-    expect(rows.tupleHashes[0]).toBe(0);
-    cache.insert(rows.keys, 0, rows.hashes[0], 5, rows.tupleHashes[0]);
+    expect(tupleHashOf(rows, 0)).toBe(0);
+    cache.insert(rows.keys, 0, rows.hashes[0], 5, 0);
     expect(recognize(Int32Array.of(packet), 1, 0, unknown)).toBe(0);
     expect([rows.flows[0], pool.hash[packet]]).toEqual([5, 77]);
     pool.hash[packet] = 0;
