@@ -29,7 +29,7 @@ import { TunnelWord } from '../packet/tunnel.js';
 import { systemClock, type Clock, type Timer } from '../util/clock.js';
 import { MegaflowError } from '../util/errors.js';
 import { REASON_COUNT, Reason, reasonCounts } from '../util/reason.js';
-import { FlowTable } from './flow-table.js';
+import { COUNTER_WORDS, Counter, FlowTable } from './flow-table.js';
 import { QUEUE_LENGTH, createDatapathPort, type DatapathPort } from './ports.js';
 
 /** What an upcall decides: the megaflow to install (its key is the packet's), and what to do with the packet. */
@@ -352,8 +352,9 @@ export class Datapath {
 
   /** One flow as data. Allocates. */
   flow(flow: number): FlowInfo {
-    const { classifier, packets, bytes, used, tcpFlags, tunnelPorts } = this.#flows;
+    const { classifier, tunnelPorts } = this.#flows;
     const list = this.#flows.actionsOf(flow);
+    const tcpFlags = this.#counter(flow, Counter.tcpFlags);
     const key = new Int32Array(KEY_WORDS);
     classifier.keyOf(flow, key);
     if (tunnelPorts[flow] !== 0) {
@@ -365,10 +366,10 @@ export class Datapath {
       key,
       mask: classifier.maskOf(flow),
       actions: list.actions,
-      packets: packets[flow],
-      bytes: bytes[flow],
-      usedMs: packets[flow] === 0 ? undefined : used[flow],
-      tcpFlags: ((tcpFlags[flow] & 0xff) << 8) | (tcpFlags[flow] >>> 8),
+      packets: this.flowPackets(flow),
+      bytes: this.flowBytes(flow),
+      usedMs: this.flowUsedMs(flow),
+      tcpFlags: ((tcpFlags & 0xff) << 8) | (tcpFlags >>> 8),
     };
   }
 
@@ -379,17 +380,21 @@ export class Datapath {
 
   /** Packets that a flow has counted. */
   flowPackets(flow: number): number {
-    return this.#flows.packets[flow];
+    return this.#counter(flow, Counter.packets);
   }
 
   /** Bytes that a flow has counted. */
   flowBytes(flow: number): number {
-    return this.#flows.bytes[flow];
+    return this.#counter(flow, Counter.bytes);
   }
 
   /** When a flow was last used; undefined: never. */
   flowUsedMs(flow: number): number | undefined {
-    return this.#flows.packets[flow] === 0 ? undefined : this.#flows.used[flow];
+    return this.flowPackets(flow) === 0 ? undefined : this.#counter(flow, Counter.used);
+  }
+
+  #counter(flow: number, place: (typeof Counter)[keyof typeof Counter]): number {
+    return this.#flows.counters[flow * COUNTER_WORDS + place];
   }
 
   /** Look-ups and drops, as plain data. */
@@ -451,6 +456,7 @@ function createEngine(
   const rowMask = ROW_MASK;
   const leastFrame = LEAST_FRAME;
   const queueLength = QUEUE_LENGTH;
+  const counterWords = COUNTER_WORDS;
   const { recognize, extract, hashUnknown } = createExtractor(pool, rows, classifier.known, options);
   const { upcall, userspace } = options;
 
@@ -660,7 +666,7 @@ function createEngine(
    */
   function executeGroups(list: Int32Array, count: number, lacksHashes: boolean): void {
     const first = depth * burstRows;
-    const { packets, bytes, used, tcpFlags: seenFlags, actionIds, programs } = table;
+    const { counters, actionIds, programs } = table;
     let same = true;
     let flow = flows[first];
     let run = 0;
@@ -670,9 +676,10 @@ function createEngine(
       const next = flows[row];
       if (next !== flow) {
         if (flow >= 0) {
-          packets[flow] += run;
-          bytes[flow] += runBytes;
-          used[flow] = nowMs;
+          const at = flow * counterWords;
+          counters[at] += run;
+          counters[at + 1] += runBytes;
+          counters[at + 2] = nowMs;
         }
         same &&= flow >= 0 && next >= 0 && actionIds[next] === actionIds[flow];
         flow = next;
@@ -682,12 +689,13 @@ function createEngine(
       run++;
       runBytes += length[list[index]];
       const flags = tcpFlags[row];
-      if (flags !== 0 && next >= 0) seenFlags[next] |= flags;
+      if (flags !== 0 && next >= 0) counters[next * counterWords + 3] |= flags;
     }
     if (flow >= 0) {
-      packets[flow] += run;
-      bytes[flow] += runBytes;
-      used[flow] = nowMs;
+      const at = flow * counterWords;
+      counters[at] += run;
+      counters[at + 1] += runBytes;
+      counters[at + 2] = nowMs;
       if (same) {
         const program = programs[actionIds[flow]];
         if (lacksHashes && program.usesHash) hashUnknown(list, count, first);

@@ -25,15 +25,24 @@ export interface ActionList {
   references: number;
 }
 
+/** Places of `FlowTable.counters`, and how many a flow has. */
+export const Counter = {
+  packets: 0,
+  bytes: 1,
+  /** Time of last use in ms, 0: never. */
+  used: 2,
+  /** TCP flags seen, in the order of the wire. */
+  tcpFlags: 3,
+} as const;
+export const COUNTER_WORDS = 4;
+
 export class FlowTable {
   readonly classifier: Classifier;
   /** How many flows were removed so far: while it stands still, flow numbers mean what they meant. */
   removals = 0;
-  /** Per flow: packets and bytes counted, time of last use in ms (0: never), TCP flags seen (wire order), action list. */
-  packets = new Float64Array(0);
-  bytes = new Float64Array(0);
-  used = new Float64Array(0);
-  tcpFlags = new Uint16Array(0);
+  /** What flow `f` has seen, from `f * COUNTER_WORDS` on, in the order of `Counter`: half a cache line a flow. */
+  counters = new Float64Array(0);
+  /** Per flow: its action list, -1 where there is no flow. */
   actionIds = new Int32Array(0);
   /** Word 17 of keys that end before it: the transport ports of their tunnels, which no flow matches and `dump-flows -m` shows. */
   tunnelPorts = new Int32Array(0);
@@ -108,11 +117,8 @@ export class FlowTable {
   insertWith(key: FlowWords, mask: FlowWords, list: ActionList, tunnelPorts: number): number {
     const flow = this.classifier.insert(key, mask);
     list.references++;
-    if (flow >= this.packets.length) this.#grow(flow + 1);
-    this.packets[flow] = 0;
-    this.bytes[flow] = 0;
-    this.used[flow] = 0;
-    this.tcpFlags[flow] = 0;
+    if (flow >= this.actionIds.length) this.#grow(flow + 1);
+    for (let word = 0; word < COUNTER_WORDS; word++) this.counters[flow * COUNTER_WORDS + word] = 0;
     this.actionIds[flow] = list.id;
     this.tunnelPorts[flow] = tunnelPorts;
     return flow;
@@ -145,15 +151,12 @@ export class FlowTable {
   }
 
   #grow(least: number): void {
-    const size = Math.max(64, least, Math.ceil(this.packets.length * 1.5));
-    const grow = <T extends Float64Array | Uint16Array | Int32Array>(column: T, larger: T): T => {
+    const size = Math.max(64, least, Math.ceil(this.actionIds.length * 1.5));
+    const grow = <T extends Float64Array | Int32Array>(column: T, larger: T): T => {
       larger.set(column);
       return larger;
     };
-    this.packets = grow(this.packets, new Float64Array(size));
-    this.bytes = grow(this.bytes, new Float64Array(size));
-    this.used = grow(this.used, new Float64Array(size));
-    this.tcpFlags = grow(this.tcpFlags, new Uint16Array(size));
+    this.counters = grow(this.counters, new Float64Array(COUNTER_WORDS * size));
     this.actionIds = grow(this.actionIds, new Int32Array(size).fill(-1));
     this.tunnelPorts = grow(this.tunnelPorts, new Int32Array(size));
   }

@@ -3,7 +3,7 @@ import { expect, it } from 'vitest';
 import { parseActions } from '../../src/action/text-parse.js';
 import { createSetter } from '../../src/action/set.js';
 import { createKeyRows } from '../../src/flow/key-rows.js';
-import { FlowTable } from '../../src/datapath/flow-table.js';
+import { COUNTER_WORDS, FlowTable } from '../../src/datapath/flow-table.js';
 import { KEY_WORDS } from '../../src/flow/fields.js';
 import { PacketPool } from '../../src/packet/pool.js';
 
@@ -48,9 +48,9 @@ it('has room for many flows, and keeps what they counted while it grows', () => 
   const flows: number[] = [];
   for (let port = 0; port < 1000; port++) {
     flows.push(table.insert(keyOf(port), mask, parseActions(String(port % 7))));
-    table.packets[flows[port]] += port;
+    table.counters[flows[port] * COUNTER_WORDS] += port;
   }
-  expect(flows.map((flow) => table.packets[flow])).toEqual(flows.map((_, port) => port));
+  expect(flows.map((flow) => table.counters[flow * COUNTER_WORDS])).toEqual(flows.map((_, port) => port));
   expect(flows.map((flow) => table.actionsOf(flow).text)).toEqual(flows.map((_, port) => String(port % 7)));
   expect([table.size, table.has(flows[999]), table.has(2000), table.has(-1)]).toEqual([1000, true, false, false]);
 });
