@@ -250,9 +250,9 @@ export async function sendMegabyte(lab: Lab, from: string, to: string, address: 
   const bytes = Buffer.alloc(1_200_000);
   for (let at = 0; at < bytes.length; at += 4) bytes.writeUInt32LE(Math.imul(at, 0x9e3779b1) >>> 0, at);
   writeFileSync(sent, bytes);
-  const server = lab.start(to, ['sh', '-c', `nc -l -p 5001 > ${received} || nc -l 5001 > ${received}`]);
-  await until('nc listens', () => lab.sh(to, 'ss -ltn').includes(':5001'));
-  await lab.run(from, `timeout 30 nc -N ${address} 5001 < ${sent}`);
+  const server = lab.start(to, ['socat', '-u', 'TCP-LISTEN:5001,reuseaddr', `CREATE:${received}`]);
+  await until('socat listens', () => lab.sh(to, 'ss -ltn').includes(':5001'));
+  await lab.run(from, `timeout 30 socat -u OPEN:${sent} TCP:${address}:5001`);
   await server.ended;
   return readFileSync(received).equals(bytes);
 }

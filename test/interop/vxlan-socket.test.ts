@@ -6,7 +6,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLab, dissect, ping, sendMegabyte, whyNot, type Lab } from './lab.js';
 
-const programs = ['ip', 'ethtool', 'ping', 'nc', 'ss', 'tcpdump', 'tshark'];
+const programs = ['ip', 'ethtool', 'ping', 'socat', 'ss', 'tcpdump', 'tshark'];
 const skip = whyNot('the VXLAN socket against the kernel (proof 1)', programs) !== undefined;
 
 describe.skipIf(skip)('a VXLAN socket and the kernel', () => {
