@@ -179,13 +179,13 @@ export function createLab() {
       };
     },
 
-    /** A switch from a file, in a process of its own, once it is ready. */
-    async megaflow(namespace: string, config: Record<string, unknown>) {
+    /** A switch from a file, in a process of its own, once it is ready; `through` is a program that starts it. */
+    async megaflow(namespace: string, config: Record<string, unknown>, through: readonly string[] = []) {
       const name = `switch-${running.length}`;
       const control = lab.path(`${name}.ctl`);
       const file = lab.path(`${name}.json`);
       writeFileSync(file, JSON.stringify({ ...config, control }));
-      const started = lab.start(namespace, [process.execPath, join(root, 'examples/switch.mjs'), file]);
+      const started = lab.start(namespace, [...through, process.execPath, join(root, 'examples/switch.mjs'), file]);
       await started.until('ready');
       return {
         ...started,
