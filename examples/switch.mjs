@@ -16,26 +16,28 @@ if (path === undefined) {
   process.exit(2);
 }
 
-// Whoever asks it to end while it opens is heard too.
-const asked = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
+// Whoever asks it to end while it opens is heard too: it gives up what it was opening.
+const asked = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => asked.abort());
 
 /** @type {import('megaflow/node').RunningSwitch} */
 let running;
 try {
-  running = await openSwitch(readSwitchFile(path));
+  running = await openSwitch(readSwitchFile(path), { signal: asked.signal });
 } catch (error) {
+  if (asked.signal.aborted) process.exit(0);
   if (!(error instanceof MegaflowError)) throw error;
   console.error(error.message.replaceAll('\n', ' '));
   process.exit(2);
 }
 
-console.log(
-  `ready: ${running.vswitch
-    .bridges()
-    .map(({ name }) => name)
-    .join(', ')}`,
-);
-await asked;
-const counters = running.describe();
+const { vswitch, ports } = running;
+for (const port of ports.values()) {
+  // A port that ends by itself: its device is gone, say. The switch goes on without it.
+  if ('closed' in port) port.closed.then((error) => error && console.error(`${port.name}: ${error.message}`));
+}
+const names = vswitch.bridges().map(({ name }) => name);
+console.log(`ready: ${names.join(', ')}`);
+if (!asked.signal.aborted) await once(asked.signal, 'abort');
 await running.close();
-console.log(counters);
+console.log(running.describe());

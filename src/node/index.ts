@@ -9,11 +9,5 @@ export { openVxlanSocket, type VxlanSocket, type VxlanSocketOptions } from './vx
 export { openControlSocket, type ControlSocket, type ControlSocketOptions } from './control-socket.js';
 export { openQemuPort, type QemuPort, type QemuPortOptions } from './qemu-port.js';
 export { openMacvtapPort, type MacvtapPortOptions } from './macvtap-port.js';
-export {
-  checkSwitchFile,
-  openSwitch,
-  readSwitchFile,
-  type NicConfig,
-  type RunningSwitch,
-  type SwitchFile,
-} from './switch-file.js';
+export { checkSwitchFile } from './switch-check.js';
+export { openSwitch, readSwitchFile, type NicConfig, type RunningSwitch, type SwitchFile } from './switch-file.js';

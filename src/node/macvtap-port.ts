@@ -30,6 +30,8 @@ const FRAME_AT = 12;
 const LONGEST_READ = 12 + 65_536 + 64;
 /** How long after the last frame each turn of the loop asks for the next, before it rests. */
 const RESTLESS_MS = 2;
+/** What Linux says of a TAP device that was deleted (EBADFD), which Node has no name for. */
+const DEVICE_DELETED = -77;
 /** How often an idle port looks whether its device is still there. */
 const LOOK_MS = 500;
 
@@ -101,8 +103,8 @@ export async function openMacvtapPort(options: MacvtapPortOptions): Promise<Node
       length = readSync(descriptor, buffer, start, LONGEST_READ, null);
     } catch (error) {
       const why = errorName(error);
-      if (why !== 'EAGAIN' && why !== 'EINTR') fail(error);
-      else lookForDevice();
+      if (why === 'EAGAIN' || why === 'EINTR') lookForDevice();
+      else fail((error as NodeJS.ErrnoException).errno === DEVICE_DELETED ? new Error('the device is gone') : error);
       return false;
     }
     if (length === 0) {

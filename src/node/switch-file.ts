@@ -16,7 +16,7 @@ import { createIpHost } from '../io/host.js';
 import type { Port } from '../io/port.js';
 import type { VSwitch } from '../switch/vswitch.js';
 import { parseTunnelOptions } from '../tunnel/options.js';
-import { formatIp, parseIp, parseMac, parsePrefix } from '../util/address.js';
+import { formatIp } from '../util/address.js';
 import { systemClock } from '../util/clock.js';
 import { MegaflowError } from '../util/errors.js';
 import { reasonCounts } from '../util/reason.js';
@@ -25,8 +25,8 @@ import { ioError } from './io-error.js';
 import { openMacvtapPort } from './macvtap-port.js';
 import type { NodePort } from './node-port.js';
 import { openPcapPort } from './pcap-port.js';
-import { openQemuPort } from './qemu-port.js';
-import { checkShape, switchShape, type Shape } from './switch-shape.js';
+import { openQemuPort, type QemuPort } from './qemu-port.js';
+import { attempt, checkSwitchFile, refuse } from './switch-check.js';
 import { openUdpPort } from './udp-port.js';
 import { openVxlanSocket, type VxlanSocket } from './vxlan-socket.js';
 
@@ -36,11 +36,19 @@ export type NicConfig =
   | { type: 'host'; mtu?: number }
   | { type: 'qemu'; listen?: string; connect?: string; mtu?: number }
   | { type: 'udp'; bind: string; to?: string; mtu?: number }
-  | { type: 'pcap'; read?: string; write?: string; pace?: number | 'at once'; mtu?: number };
+  | {
+      type: 'pcap';
+      read?: string;
+      pace?: number | 'at once';
+      write?: string;
+      rotateBytes?: number;
+      files?: number;
+      mtu?: number;
+    };
 
 export interface SwitchFile extends SwitchConfig {
   nics?: Readonly<Record<string, NicConfig>>;
-  /** For flow-based tunnels: the local addresses to receive on, and how many source ports to use. */
+  /** For flow-based tunnels: the local addresses to receive on, and how many source ports to use (`VxlanSocketOptions`). */
   vxlan?: { addresses?: readonly string[]; sourcePorts?: number };
   /** Path of the control socket. */
   control?: string;
@@ -49,30 +57,17 @@ export interface SwitchFile extends SwitchConfig {
 export interface RunningSwitch {
   readonly vswitch: VSwitch;
   /** The device behind each port, by its name; `vxlan_sys_PORT` are those of flow-based tunnels. */
-  readonly ports: ReadonlyMap<string, Port>;
-  /** Counters of the datapath and of every device, as text of a line each. */
+  readonly ports: ReadonlyMap<string, Port | NodePort>;
+  /** Counters of the datapath and of every device, as text of a line each; also when it is closed. */
   describe(): string;
+  /** Closes the switch and all that was opened for it; the signal does so too. */
   close(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-function refuse(key: string, problem: string, value: unknown, allowed: string, cause?: unknown): never {
-  throw new MegaflowError('bad-config', `${key}: ${problem}`, value, allowed, { cause });
-}
-
-/** Adds the key to what its parts refuse. */
-function attempt<T>(key: string, action: () => T): T {
-  try {
-    return action();
-  } catch (error) {
-    if (!(error instanceof MegaflowError)) throw error;
-    return refuse(key, error.message, error.value, error.allowed, error);
-  }
-}
-
 /**
- * Reads a file and checks its shape: keys, types, and names that refer to others. Throws `bad-config` with the key that is
- * wrong, `not-found` and `io-failed` for a file that cannot be read.
+ * Reads a file and checks it (`checkSwitchFile`). Throws `bad-config` with the key that is wrong, `not-found` and `io-failed`
+ * for a file that cannot be read.
  */
 export function readSwitchFile(path: string): SwitchFile {
   let text: string;
@@ -89,59 +84,6 @@ export function readSwitchFile(path: string): SwitchFile {
   }
 }
 
-/** Checks the shape of what a file holds. Throws `bad-config`. */
-export function checkSwitchFile(value: unknown): SwitchFile {
-  checkShape(value, switchShape as Shape, '');
-  const file = value as SwitchFile;
-  const ports = new Set<string>();
-  file.bridges.forEach((bridge, at) => {
-    if (ports.has(bridge.name))
-      refuse(`bridges[${at}].name`, `there is another ${bridge.name}`, bridge.name, 'a name of its own');
-    ports.add(bridge.name);
-    attempt(`bridges[${at}].mac`, () => parseMac(bridge.mac));
-    bridge.ports?.forEach(({ name, interface: options }, index) => {
-      const key = `bridges[${at}].ports[${index}]`;
-      if (ports.has(name)) refuse(`${key}.name`, `there is another ${name}`, name, 'a name of its own');
-      ports.add(name);
-      if (options?.type === 'vxlan')
-        attempt(`${key}.interface.options`, () => parseTunnelOptions(name, options.options ?? {}));
-    });
-  });
-  const bridges = new Set(file.bridges.map(({ name }) => name));
-  const known = [...ports].join(', ');
-  for (const [name, nic] of Object.entries(file.nics ?? {})) {
-    const key = `nics.${name}`;
-    if (!ports.has(name)) refuse(key, `there is no port or bridge ${name}`, name, known);
-    if (nic.type === 'host' && !bridges.has(name))
-      refuse(key, 'a host stands behind a bridge', name, [...bridges].join(', '));
-    const one = nic.type === 'qemu' ? ['listen', 'connect'] : nic.type === 'macvtap' ? ['path', 'descriptor'] : [];
-    const given = one.filter((option) => option in nic);
-    if (one.length > 0 && given.length !== 1)
-      refuse(key, `${given.length === 0 ? 'neither' : 'both'} of ${one.join(', ')}`, nic, 'one of them');
-    if (nic.type === 'pcap' && nic.read === undefined && nic.write === undefined)
-      refuse(key, 'neither of read, write', nic, 'one or both');
-  }
-  const device = (key: string, dev: string): void => {
-    if (!ports.has(dev)) refuse(`${key}.dev`, `there is no port ${dev}`, dev, known);
-  };
-  file.addresses?.forEach(({ dev, ip }, at) => {
-    device(`addresses[${at}]`, dev);
-    attempt(`addresses[${at}].ip`, () => parsePrefix(ip));
-  });
-  file.routes?.forEach(({ dev, prefix, gateway }, at) => {
-    device(`routes[${at}]`, dev);
-    attempt(`routes[${at}].prefix`, () => parsePrefix(prefix));
-    if (gateway !== undefined) attempt(`routes[${at}].gateway`, () => parseIp(gateway));
-  });
-  file.neighbors?.forEach(({ bridge, ip, mac }, at) => {
-    if (!bridges.has(bridge))
-      refuse(`neighbors[${at}].bridge`, `there is no bridge ${bridge}`, bridge, [...bridges].join(', '));
-    attempt(`neighbors[${at}].ip`, () => parseIp(ip));
-    attempt(`neighbors[${at}].mac`, () => parseMac(mac));
-  });
-  return file;
-}
-
 /**
  * Opens the devices, the sockets of flow-based tunnels, the switch and its control socket. Rejects with `bad-config` and
  * the key of what cannot be; all that was open by then is closed again.
@@ -151,36 +93,39 @@ export async function openSwitch(file: SwitchFile, options: { signal?: AbortSign
   const ports = new Map<string, Port>();
   const vxlan = new Map<string, VxlanSocket>();
   const closers: (() => Promise<void> | void)[] = [];
-  const close = async (): Promise<void> => {
+  const closeAll = async (): Promise<void> => {
+    signal?.removeEventListener('abort', close);
     for (const closer of closers.splice(0).reverse()) await closer();
   };
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => (closing ??= closeAll());
   const keep = <T extends NodePort>(port: T): T => {
     ports.set(port.name, port);
     closers.push(() => port.close());
     return port;
   };
-  const opening = async <T>(key: string, opened: Promise<T>): Promise<T> => {
+  /** `key` may depend on what was wrong. */
+  const opening = async <T>(key: (error: MegaflowError) => string, opened: Promise<T>): Promise<T> => {
     try {
       return await opened;
     } catch (error) {
       if (!(error instanceof MegaflowError)) throw error;
-      return refuse(key, error.message, error.value, error.allowed, error);
+      return refuse(key(error), error.message, error.value, error.allowed, error);
     }
   };
 
   try {
     for (const [name, nic] of Object.entries(file.nics ?? {})) {
-      const key = `nics.${name}`;
       if (nic.type === 'host') {
-        const host = attempt(key, () => createHost(file, name, nic.mtu));
+        const host = createHost(file, name, nic.mtu);
         ports.set(name, host);
         closers.push(() => host.close());
-      } else keep(await opening(key, openNic(name, nic, signal)));
+      } else keep(await opening((error) => keyOf(name, nic, error), openNic(name, nic, signal)));
     }
     if (file.nativeTunnels === false) {
       for (const [destinationPort, tunnels] of tunnelsOf(file)) {
         const name = `vxlan_sys_${destinationPort}`;
-        const key = file.vxlan?.addresses === undefined ? name : 'vxlan.addresses';
+        const key = file.vxlan?.addresses === undefined ? tunnels[0].key : 'vxlan.addresses';
         const socket = openVxlanSocket({
           name,
           port: destinationPort,
@@ -189,7 +134,7 @@ export async function openSwitch(file: SwitchFile, options: { signal?: AbortSign
           sourcePorts: file.vxlan?.sourcePorts,
           signal,
         });
-        vxlan.set(name, keep(await opening(key, socket)));
+        vxlan.set(name, keep(await opening(() => key, socket)));
       }
     }
     const vswitch = attempt('bridges', () =>
@@ -197,9 +142,11 @@ export async function openSwitch(file: SwitchFile, options: { signal?: AbortSign
     );
     closers.push(() => vswitch.close());
     if (file.control !== undefined) {
-      const control = await opening('control', openControlSocket({ vswitch, path: file.control, signal }));
+      const control = await opening(() => 'control', openControlSocket({ vswitch, path: file.control, signal }));
       closers.push(() => control.close());
     }
+    signal?.throwIfAborted();
+    signal?.addEventListener('abort', close);
     return {
       vswitch,
       ports,
@@ -226,33 +173,51 @@ function openNic(name: string, nic: Exclude<NicConfig, { type: 'host' }>, signal
   }
 }
 
-/** The library's own host behind a bridge, with the bridge's MAC, addresses and default routes. */
-function createHost(file: SwitchFile, name: string, mtu: number | undefined) {
-  const isDefault = (prefix: string): boolean => prefix === '0.0.0.0/0' || prefix === '::/0';
-  return createIpHost({
-    name,
-    clock: systemClock,
-    mtu,
-    mac: file.bridges.find((bridge) => bridge.name === name)?.mac ?? '',
-    addresses: file.addresses?.filter(({ dev }) => dev === name).map(({ ip }) => ip),
-    gateways: file.routes?.flatMap(({ dev, prefix, gateway }) =>
-      dev === name && isDefault(prefix) && gateway !== undefined ? [gateway] : [],
-    ),
-  });
+/** The key of a device that an error is about: the one whose value it tells, or else all of it. */
+function keyOf(name: string, nic: NicConfig, { value, message }: MegaflowError): string {
+  const isTold = (option: unknown): boolean =>
+    option === value || (typeof option === 'string' && message.includes(option));
+  const found = Object.entries(nic).find(([key, option]) => key !== 'type' && isTold(option));
+  return found === undefined ? `nics.${name}` : `nics.${name}.${found[0]}`;
 }
 
-type Tunnel = ReturnType<typeof parseTunnelOptions>;
+/** The library's own host behind a bridge, with the bridge's MAC, addresses and default routes. */
+function createHost(file: SwitchFile, name: string, mtu: number | undefined) {
+  const at = file.bridges.findIndex((bridge) => bridge.name === name);
+  const isDefault = (prefix: string): boolean => prefix === '0.0.0.0/0' || prefix === '::/0';
+  const addresses = (file.addresses ?? []).filter(({ dev }) => dev === name).map(({ ip }) => ip);
+  const gateways = (file.routes ?? []).flatMap(({ dev, prefix, gateway }) =>
+    dev === name && isDefault(prefix) && gateway !== undefined ? [gateway] : [],
+  );
+  const { mac } = file.bridges[at];
+  try {
+    return createIpHost({ name, clock: systemClock, mtu, mac, addresses, gateways });
+  } catch (error) {
+    if (!(error instanceof MegaflowError)) throw error;
+    const { message, value, allowed } = error;
+    const address = file.addresses?.findIndex(({ dev, ip }) => dev === name && ip === value) ?? -1;
+    const route = file.routes?.findIndex(({ dev, gateway }) => dev === name && gateway === value) ?? -1;
+    if (address >= 0) return refuse(`addresses[${address}].ip`, message, value, allowed, error);
+    if (route >= 0) return refuse(`routes[${route}].gateway`, message, value, allowed, error);
+    return refuse(value === mac ? `bridges[${at}].mac` : `nics.${name}`, message, value, allowed, error);
+  }
+}
+
+type Tunnel = ReturnType<typeof parseTunnelOptions> & { readonly key: string };
 
 /** The tunnels of all bridges, by UDP port. */
 function tunnelsOf(file: SwitchFile): Map<number, Tunnel[]> {
   const tunnels = new Map<number, Tunnel[]>();
-  for (const { name, interface: options } of file.bridges.flatMap(({ ports }) => ports ?? [])) {
-    if (options?.type !== 'vxlan') continue;
-    const tunnel = parseTunnelOptions(name, options.options ?? {});
-    const others = tunnels.get(tunnel.destinationPort);
-    if (others === undefined) tunnels.set(tunnel.destinationPort, [tunnel]);
-    else others.push(tunnel);
-  }
+  file.bridges.forEach(({ ports }, at) =>
+    ports?.forEach(({ name, interface: options }, index) => {
+      if (options?.type !== 'vxlan') return;
+      const key = `bridges[${at}].ports[${index}].interface.options`;
+      const tunnel = { ...parseTunnelOptions(name, options.options ?? {}), key };
+      const others = tunnels.get(tunnel.destinationPort);
+      if (others === undefined) tunnels.set(tunnel.destinationPort, [tunnel]);
+      else others.push(tunnel);
+    }),
+  );
   return tunnels;
 }
 
@@ -277,7 +242,7 @@ function localAddresses(tunnels: readonly Tunnel[]): string[] {
     .map(({ address }) => address);
 }
 
-/** What passed, for people: one line for the datapath, and one for each device. */
+/** What passed, for people: one line for the datapath, and one for each device and what is to be known of it. */
 function describe(vswitch: VSwitch, ports: ReadonlyMap<string, Port>): string {
   const { hit, missed, lost, flows, drops } = vswitch.datapath.statistics();
   const dropped = (counts: Record<string, number>): string =>
@@ -285,12 +250,22 @@ function describe(vswitch: VSwitch, ports: ReadonlyMap<string, Port>): string {
       .map(([reason, count]) => `${reason} ${count}`)
       .join(', ') || 'none';
   const lines = [`lookups: hit ${hit}, missed ${missed}, lost ${lost}; flows: ${flows}; drops: ${dropped(drops)}`];
-  for (const [name, { counters }] of ports) {
-    const { rxPackets, rxBytes, txPackets, txBytes, rxDrops, txDrops } = counters;
+  for (const [name, port] of ports) {
+    const { rxPackets, rxBytes, txPackets, txBytes, rxDrops, txDrops } = port.counters;
     lines.push(
       `${name}: rx ${rxPackets} frames, ${rxBytes} bytes, drops: ${dropped(reasonCounts(rxDrops))}; ` +
         `tx ${txPackets} frames, ${txBytes} bytes, drops: ${dropped(reasonCounts(txDrops))}`,
     );
+    if ('uncarried' in port) {
+      const { tos, dontFragment, noChecksum } = (port as VxlanSocket).uncarried;
+      lines.push(`${name}: sent without their TOS ${tos}, DF ${dontFragment}, with a UDP checksum ${noChecksum}`);
+    }
+    if ('lastError' in port) {
+      const { connections, lastError } = port as QemuPort;
+      lines.push(
+        `${name}: peers so far ${connections}${lastError === undefined ? '' : `, the last: ${lastError.message}`}`,
+      );
+    }
   }
   return lines.join('\n');
 }

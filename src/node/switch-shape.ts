@@ -9,6 +9,8 @@ export type Shape =
   | 'string'
   | 'number'
   | 'boolean'
+  /** A whole number, with the least and the most. */
+  | { readonly whole: readonly [number, number] }
   | { readonly oneOf: readonly unknown[] }
   | { readonly list: Shape }
   | { readonly map: Shape }
@@ -18,14 +20,15 @@ export type Shape =
 
 const strings: Shape = { map: 'string' };
 const texts: Shape = { list: 'string' };
-const numbers: Shape = { list: 'number' };
+const vlan: Shape = { whole: [0, 4095] };
+const vlans: Shape = { list: vlan };
 
 const port: Shape = {
   object: {
     name: 'string',
-    'tag?': { either: ['number', { oneOf: [null] }] },
-    'trunks?': numbers,
-    'cvlans?': numbers,
+    'tag?': { either: [vlan, { oneOf: [null] }] },
+    'trunks?': vlans,
+    'cvlans?': vlans,
     'vlanMode?': { oneOf: ['trunk', 'access', 'native-tagged', 'native-untagged', 'dot1q-tunnel'] },
     'protected?': 'boolean',
     'otherConfig?': strings,
@@ -33,7 +36,7 @@ const port: Shape = {
     'interface?': {
       object: {
         'type?': { oneOf: ['system', 'internal', 'vxlan', 'patch'] },
-        'ofport?': 'number',
+        'ofport?': { whole: [1, 65_279] },
         'options?': strings,
       },
     },
@@ -46,14 +49,14 @@ const mirror: Shape = {
     'selectAll?': 'boolean',
     'selectSrcPort?': texts,
     'selectDstPort?': texts,
-    'selectVlan?': numbers,
+    'selectVlan?': vlans,
     'outputPort?': 'string',
-    'outputVlan?': 'number',
+    'outputVlan?': vlan,
   },
 };
 
 const nic = (keys: Readonly<Record<string, Shape>>): Shape => ({
-  object: { type: 'string', 'mtu?': 'number', ...keys },
+  object: { type: 'string', 'mtu?': { whole: [68, 65_517] }, ...keys },
 });
 
 export const switchShape = {
@@ -67,7 +70,7 @@ export const switchShape = {
           'openflow?': texts,
           'groups?': texts,
           'otherConfig?': strings,
-          'floodVlans?': numbers,
+          'floodVlans?': vlans,
           'mirrors?': { list: mirror },
         },
       },
@@ -79,15 +82,25 @@ export const switchShape = {
     'nics?': {
       map: {
         byType: {
-          macvtap: nic({ 'path?': 'string', 'descriptor?': 'number', 'virtioHeader?': { oneOf: [0, 10, 12] } }),
+          macvtap: nic({
+            'path?': 'string',
+            'descriptor?': { whole: [0, 0x7fff_ffff] },
+            'virtioHeader?': { oneOf: [0, 10, 12] },
+          }),
           host: nic({}),
           qemu: nic({ 'listen?': 'string', 'connect?': 'string' }),
           udp: nic({ bind: 'string', 'to?': 'string' }),
-          pcap: nic({ 'read?': 'string', 'write?': 'string', 'pace?': { either: ['number', { oneOf: ['at once'] }] } }),
+          pcap: nic({
+            'read?': 'string',
+            'pace?': { either: ['number', { oneOf: ['at once'] }] },
+            'write?': 'string',
+            'rotateBytes?': { whole: [1024, Number.MAX_SAFE_INTEGER] },
+            'files?': { whole: [1, 10_000] },
+          }),
         },
       },
     },
-    'vxlan?': { object: { 'addresses?': texts, 'sourcePorts?': 'number' } },
+    'vxlan?': { object: { 'addresses?': texts, 'sourcePorts?': { whole: [1, 64] } } },
     'control?': 'string',
   },
 } satisfies Shape;
@@ -99,6 +112,11 @@ export function checkShape(value: unknown, shape: Shape, key: string): void {
   };
   if (typeof shape === 'string') {
     if (typeof value !== shape) refuse(`a ${shape} is needed, and not ${describe(value)}`, `a ${shape}`);
+  } else if ('whole' in shape) {
+    const [least, most] = shape.whole;
+    const allowed = `a whole number from ${least} to ${most}`;
+    if (!Number.isInteger(value) || (value as number) < least || (value as number) > most)
+      refuse(`${allowed} is needed, and not ${describe(value)}`, allowed);
   } else if ('oneOf' in shape) {
     const allowed = shape.oneOf.join(', ');
     if (!shape.oneOf.includes(value)) refuse(`cannot be ${describe(value)}: one of ${allowed}`, allowed);

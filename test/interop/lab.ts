@@ -179,13 +179,13 @@ export function createLab() {
       };
     },
 
-    /** A switch from a file, in a process of its own, once it is ready. */
-    async megaflow(namespace: string, config: Record<string, unknown>) {
+    /** A switch from a file, in a process of its own, once it is ready; `through` is a program that starts it. */
+    async megaflow(namespace: string, config: Record<string, unknown>, through: readonly string[] = []) {
       const name = `switch-${running.length}`;
       const control = lab.path(`${name}.ctl`);
       const file = lab.path(`${name}.json`);
       writeFileSync(file, JSON.stringify({ ...config, control }));
-      const started = lab.start(namespace, [process.execPath, join(root, 'examples/switch.mjs'), file]);
+      const started = lab.start(namespace, [...through, process.execPath, join(root, 'examples/switch.mjs'), file]);
       await started.until('ready');
       return {
         ...started,
@@ -250,9 +250,9 @@ export async function sendMegabyte(lab: Lab, from: string, to: string, address: 
   const bytes = Buffer.alloc(1_200_000);
   for (let at = 0; at < bytes.length; at += 4) bytes.writeUInt32LE(Math.imul(at, 0x9e3779b1) >>> 0, at);
   writeFileSync(sent, bytes);
-  const server = lab.start(to, ['sh', '-c', `nc -l -p 5001 > ${received} || nc -l 5001 > ${received}`]);
-  await until('nc listens', () => lab.sh(to, 'ss -ltn').includes(':5001'));
-  await lab.run(from, `timeout 30 nc -N ${address} 5001 < ${sent}`);
+  const server = lab.start(to, ['socat', '-u', 'TCP-LISTEN:5001,reuseaddr', `CREATE:${received}`]);
+  await until('socat listens', () => lab.sh(to, 'ss -ltn').includes(':5001'));
+  await lab.run(from, `timeout 30 socat -u OPEN:${sent} TCP:${address}:5001`);
   await server.ended;
   return readFileSync(received).equals(bytes);
 }

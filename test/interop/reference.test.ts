@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createLab, dissect, ping, sendMegabyte, until, whyNot, type Lab } from './lab.js';
 import { exchanged, flowsOf, makeMachines, PORT, startKernel, startMegaflow, startOpenVSwitch } from './reference.js';
 
-const programs = ['ip', 'ethtool', 'ping', 'nc', 'ss', 'tcpdump', 'tshark'];
+const programs = ['ip', 'ethtool', 'ping', 'socat', 'ss', 'tcpdump', 'tshark'];
 const skip = whyNot('the reference topology (proofs 3 and 4)', programs) !== undefined;
 const skipOpenVSwitch =
   whyNot('against Open vSwitch (proof 2)', [...programs, 'ovs-vswitchd', 'ovsdb-server', 'ovs-appctl']) !== undefined;

@@ -1,12 +1,14 @@
 // Proof 1: the kernel's `vxlan` devices and the VXLAN socket of a flow-based switch, over IPv4 and IPv6. Proof 6 for it.
 //
-//     H: h1..h3, h6 ══ macvtap ─ megaflow (M) ─ UDP ─ u0 ════ u0 ─ vx1..vx3, vx6 (K)
+//     H: h1..h4, h6 ══ macvtap ─ megaflow (M) ─ UDP ─ u0 ════ u0 ─ vx1..vx4, vx6 (K)
+//
+// VNI 4 has the underlay's own MTU, so that full frames travel in outer fragments.
 //
 // H's devices keep their offloads on: what comes through macvtap has partial checksums and frames of many segments.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLab, dissect, ping, sendMegabyte, whyNot, type Lab } from './lab.js';
 
-const programs = ['ip', 'ethtool', 'ping', 'nc', 'ss', 'tcpdump', 'tshark'];
+const programs = ['ip', 'ethtool', 'ping', 'socat', 'ss', 'tcpdump', 'tshark'];
 const skip = whyNot('the VXLAN socket against the kernel (proof 1)', programs) !== undefined;
 
 describe.skipIf(skip)('a VXLAN socket and the kernel', () => {
@@ -14,7 +16,7 @@ describe.skipIf(skip)('a VXLAN socket and the kernel', () => {
   let [hosts, machine, kernel] = ['', '', ''];
   let endCapture: () => Promise<string>;
   let running: Awaited<ReturnType<Lab['megaflow']>>;
-  const tunnels = [1, 2, 3, 6];
+  const tunnels = [1, 2, 3, 4, 6];
 
   beforeAll(async () => {
     lab = createLab();
@@ -42,7 +44,7 @@ describe.skipIf(skip)('a VXLAN socket and the kernel', () => {
       lab.sh(kernel, `ip link add vx${vni} type vxlan id ${vni} local ${remote} remote ${local} dstport 4789`);
       // What fits the underlay (1500 less 50 or 70 bytes). Left at 1500, the kernel's device over IPv6 drops the first
       // packet that does not fit, and learns the path's MTU from it (tx_errors, and `mtu 1430` in `ip route get`).
-      lab.sh(kernel, `ip link set vx${vni} mtu ${vni === 6 ? 1430 : 1450}`);
+      lab.sh(kernel, `ip link set vx${vni} mtu ${{ 4: 1500, 6: 1430 }[vni] ?? 1450}`);
       lab.sh(kernel, `ip link set vx${vni} up && ip address add 1.1.${vni}.2/24 dev vx${vni}`);
       const options = { remote_ip: remote, key: String(vni) };
       return {
@@ -62,6 +64,24 @@ describe.skipIf(skip)('a VXLAN socket and the kernel', () => {
       await Promise.all(tunnels.map((vni) => ping(lab, hosts, `1.1.${vni}.2`, `-s ${size}`)));
       await Promise.all(tunnels.map((vni) => ping(lab, kernel, `1.1.${vni}.1`, `-s ${size}`)));
     }
+  });
+
+  it('send in fragments what does not fit the underlay, and put them together', async () => {
+    const fragments = (namespace: string, which: 'FragCreates' | 'ReasmOKs'): number => {
+      const [names, values] = lab.sh(namespace, "grep '^Ip:' /proc/net/snmp").split('\n');
+      return Number(values.split(' ')[names.split(' ').indexOf(which)]);
+    };
+    const count = () =>
+      [machine, kernel].map((namespace) => [fragments(namespace, 'FragCreates'), fragments(namespace, 'ReasmOKs')]);
+    const before = count();
+    // Otherwise the kernel's device tells the kernel's stack to send less.
+    lab.sh(kernel, 'ip route change 1.1.4.0/24 dev vx4 src 1.1.4.2 mtu lock 1500');
+    await ping(lab, hosts, '1.1.4.2', '-s 1472 -M do');
+    await ping(lab, kernel, '1.1.4.1', '-s 1472 -M do');
+    // Two fragments and one frame of them for each of ten echoes, on either side: requests here, replies there.
+    expect(count().flatMap((counts, at) => counts.map((value, which) => value - before[at][which]))).toEqual([
+      20, 10, 20, 10,
+    ]);
   });
 
   it('carry a megabyte over TCP both ways', async () => {
