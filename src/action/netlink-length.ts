@@ -30,6 +30,19 @@ const SET_LENGTHS = {
   tunnel: 64,
   skb_priority: 4,
   skb_mark: 4,
+  recirc_id: 4,
+  dp_hash: 4,
+  in_port: 4,
+  packet_type: 4,
+  eth_type: 2,
+  vlan: 2,
+  tcp_flags: 2,
+  ct_state: 4,
+  ct_zone: 2,
+  ct_mark: 4,
+  ct_label: 16,
+  ct_tuple4: 16,
+  ct_tuple6: 40,
 } as const satisfies Record<SetAttribute, number>;
 
 /** Length of a list in bytes. Those of `set(tunnel(...))` and of `ct(...)` are upper bounds. */

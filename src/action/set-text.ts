@@ -43,6 +43,19 @@ const settable = {
   tunnel: { whole: true },
   skb_priority: { whole: true },
   skb_mark: { whole: true },
+  recirc_id: { whole: true },
+  dp_hash: { whole: true },
+  in_port: { whole: true },
+  packet_type: { whole: true },
+  eth_type: { whole: true },
+  vlan: { whole: true },
+  tcp_flags: { whole: true },
+  ct_state: { whole: true },
+  ct_zone: { whole: true },
+  ct_mark: { whole: true },
+  ct_label: { whole: true },
+  ct_tuple4: { whole: false },
+  ct_tuple6: { whole: false },
 } as const satisfies Record<SetAttribute, { whole: boolean }>;
 
 /** What a set of one attribute could write at most: every part of it, exact. */
@@ -77,6 +90,19 @@ const WHOLE = {
   nsh: 'flags=0,ttl=0,mdtype=0,np=0,spi=0,si=0,c1=0,c2=0,c3=0,c4=0)',
   skb_priority: '0)',
   skb_mark: '0)',
+  recirc_id: '0)',
+  dp_hash: '0)',
+  in_port: '0)',
+  packet_type: 'ns=0,id=0)',
+  eth_type: '0)',
+  vlan: 'vid=0,pcp=0)',
+  tcp_flags: '0)',
+  ct_state: '0)',
+  ct_zone: '0)',
+  ct_mark: '0)',
+  ct_label: '0)',
+  ct_tuple4: 'src=0.0.0.0,dst=0.0.0.0,proto=0,tp_src=0,tp_dst=0)',
+  ct_tuple6: 'src=::,dst=::,proto=0,tp_src=0,tp_dst=0)',
 } as const satisfies Record<Exclude<SetAttribute, 'tunnel'>, string>;
 
 /** Reads behind `set(`; `undefined` where the text does not fit. */

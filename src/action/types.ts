@@ -35,7 +35,21 @@ export type SetAttribute =
   | 'nsh'
   | 'tunnel'
   | 'skb_priority'
-  | 'skb_mark';
+  | 'skb_mark'
+  // Known to the text, refused by `Datapath` with `unsupported-action`.
+  | 'recirc_id'
+  | 'dp_hash'
+  | 'in_port'
+  | 'packet_type'
+  | 'eth_type'
+  | 'vlan'
+  | 'tcp_flags'
+  | 'ct_state'
+  | 'ct_zone'
+  | 'ct_mark'
+  | 'ct_label'
+  | 'ct_tuple4'
+  | 'ct_tuple6';
 
 export type Action =
   | { readonly type: 'output'; readonly port: number }

@@ -31,6 +31,21 @@ const CONTROLLER = 5;
 const SLOW_PATH_REASONS: FlagNames = ['cfm', 'bfd', 'lacp', 'stp', 'lldp', 'action', 'match'];
 const DIRECTIONS = ['', ',ingress', ',egress'] as const;
 
+/** What Open vSwitch installs for packets that its slow path must see one by one, since the datapath cannot do their actions. */
+export function slowPathAction(ofPort: number): UserspaceAction {
+  const userdata = new Uint8Array(COOKIE_LENGTH);
+  const view = new DataView(userdata.buffer);
+  view.setUint16(0, SLOW_PATH, true);
+  view.setUint32(4, ofPort, true);
+  view.setUint32(28, 1 << SLOW_PATH_REASONS.indexOf('action'), true);
+  return { type: 'userspace', pid: 0, userdata };
+}
+
+/** Whether an action is for the slow path rather than for whoever else takes packets. */
+export function isSlowPath({ userdata }: UserspaceAction): boolean {
+  return userdata?.length === COOKIE_LENGTH && userdata[0] === SLOW_PATH && userdata[1] === 0;
+}
+
 export function formatUserspace(action: UserspaceAction, formatPort: (port: number) => string): string {
   let text = `userspace(pid=${action.pid >>> 0}`;
   if (action.userdata) text += `,${formatCookie(action.userdata, formatPort) ?? `userdata(${toHex(action.userdata)})`}`;

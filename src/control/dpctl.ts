@@ -2,12 +2,13 @@
  * `dpctl/*`: the datapath itself, its ports and megaflows. Flows put by hand live until the next sweep finds that
  * translation says otherwise, as in Open vSwitch. Files are not read here.
  */
+import { formatActions } from '../action/text-format.js';
 import { parseActions } from '../action/text-parse.js';
 import type { Action } from '../action/types.js';
 import { formatStatistics } from '../datapath/dump.js';
 import type { FlowInfo } from '../datapath/datapath.js';
 import type { DatapathPort } from '../datapath/ports.js';
-import { KEY_WORDS, anyBit, getField, setExact, setField } from '../flow/fields.js';
+import { KEY_WORDS, anyBit, getField, isExact, setExact, setField } from '../flow/fields.js';
 import type { FlowMatch } from '../flow/match.js';
 import { NO_PORT } from '../flow/presence.js';
 import { parseFlow } from '../flow/text-parse.js';
@@ -158,15 +159,11 @@ function putFlow(vswitch: VSwitch, flowText: string, actionText: string, options
     vswitch,
     flowText,
     (reason) => `parsing flow key (${reason})`,
-    () => refuse('Invalid argument'),
+    () => undefined,
   );
-  if (getField(match.key, 'inPort') === NO_PORT) refuse('Invalid argument');
-  let actions: Action[];
-  try {
-    actions = parseActions(actionText, { strict: true });
-  } catch (error) {
-    return refuseText(error, 'parsing actions (Invalid argument)', actionText);
-  }
+  const actions = readActions(actionText, 'parsing actions');
+  // No packet here has Geneve's options: a flow that asks for some is refused rather than asking for less.
+  if (!match || !hasPort(match) || match.geneve !== undefined) return refuse('Invalid argument');
   let flow = datapath.lookupFlow(match.key);
   try {
     if (flow < 0) {
@@ -187,6 +184,11 @@ function putFlow(vswitch: VSwitch, flowText: string, actionText: string, options
   return options.statistics ? `${formatStatistics(datapath.flow(flow), datapath.clock.now())}\n` : '';
 }
 
+/** Whether a flow is for one port, as those of a datapath must be. */
+function hasPort({ key, mask }: FlowMatch): boolean {
+  return getField(key, 'inPort') !== NO_PORT && isExact(mask, 'inPort');
+}
+
 /**
  * Reads a flow as Open vSwitch reads it. Refuses text that is none with what `syntax` says of it; what makes no sense
  * is for `senseless` to refuse.
@@ -205,6 +207,16 @@ function readFlow<T>(
   } catch (error) {
     if (error instanceof MegaflowError && !error.message.startsWith('syntax error')) return senseless();
     return refuseText(error, `${syntax((error as Error).message)} (Invalid argument)`, text);
+  }
+}
+
+/** Reads actions as Open vSwitch reads them. Refuses with what could not be done, and why. */
+function readActions(text: string, what: string): Action[] {
+  try {
+    return parseActions(text, { strict: true });
+  } catch (error) {
+    const isLong = error instanceof MegaflowError && error.message.startsWith('actions are too big');
+    return refuseText(error, `${what} (${isLong ? 'Argument list too long' : 'Invalid argument'})`, text);
   }
 }
 
@@ -406,7 +418,7 @@ export const dpctlCommands: Commands = {
       return deleteFlow(vswitch, takeDatapath(options.rest, 2)[0], options);
     },
   },
-  'dpctl/del-flows': { usage: '[dp]', least: 0, most: 2, run: runDeleteFlows },
+  'dpctl/del-flows': { usage: '[dp] [file]', least: 0, most: 2, run: runDeleteFlows },
   'dpctl/dump-dps': { usage: '', least: 0, most: 0, run: () => `${DATAPATH_NAME}\n` },
   'dpctl/dump-flows': {
     usage: '[-m] [--names] [dp] [filter=..] [type=..] [pmd=..]',
@@ -424,5 +436,14 @@ export const dpctlCommands: Commands = {
     },
   },
   'dpctl/mod-flow': { usage: '[dp] flow actions', least: 2, most: 3, run: put(modifyFlow) },
+  'dpctl/parse-actions': {
+    usage: 'actions',
+    least: 1,
+    most: Infinity,
+    run: (_, words) =>
+      takeOptions(words)
+        .rest.map((text) => `${formatActions(readActions(text, 'odp_actions_from_string'))}\n`)
+        .join(''),
+  },
   'dpctl/show': { usage: '[-s] [dp...]', least: 0, most: Infinity, run: runShow },
 };

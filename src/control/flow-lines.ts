@@ -5,7 +5,7 @@
 import { formatActions } from '../action/text-format.js';
 import type { Datapath, FlowInfo } from '../datapath/datapath.js';
 import { formatFlowInfo, formatStatistics } from '../datapath/dump.js';
-import { GROUPS_WORD, KEY_WORDS, fields, type FieldName, type FlowWords } from '../flow/fields.js';
+import { GROUPS_WORD, KEY_WORDS, anyBit, fields, getField, type FieldName, type FlowWords } from '../flow/fields.js';
 import { formatFlow } from '../flow/text-format.js';
 import { hashAdd, hashFinish } from '../util/hash.js';
 
@@ -150,8 +150,32 @@ const PLACES: Readonly<Partial<Record<FieldName, number>>> = {
 /** What every flow matches: the recirculation id, and the VLAN tag or its absence. */
 const ALWAYS: readonly FieldName[] = ['recircId', 'vlanTci'];
 
+/**
+ * Words of the structure that 3.1 looks for masks in, by the type of the flow (`flow_wc_map` of its lib/flow.c): what
+ * else text mentions, such as the ports of a `ct_tuple4` of something that is not IP, is in no mask.
+ */
+function wordsThatCount({ key }: FlowInfo): (word: number) => boolean {
+  const hasTunnel = anyBit(key, 'tunDst') || anyBit(key, 'tunIpv6Dst');
+  const payload = PAYLOAD_WORDS[getField(key, 'ethType')] ?? [];
+  return (word) => (word < FIRST_METADATA ? hasTunnel : word < FIRST_PAYLOAD || payload.includes(word));
+}
+const FIRST_METADATA = PLACES.skbPriority! >> 3;
+const FIRST_PAYLOAD = PLACES.mpls0! >> 3;
+const MPLS_WORDS = [62, 63];
+const ARP_WORDS = [64, 74, 77, 78];
+const PAYLOAD_WORDS: Readonly<Record<number, readonly number[]>> = {
+  0x0800: [64, 65, 74, 78, 82],
+  0x86dd: [66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77, 78, 82, 83],
+  0x0806: ARP_WORDS,
+  0x8035: ARP_WORDS,
+  0x8847: MPLS_WORDS,
+  0x8848: MPLS_WORDS,
+  0x894f: [79, 80, 81],
+};
+
 /** `miniflow_bits(5,1)`. */
-function miniflowBits({ mask }: FlowInfo): string {
+function miniflowBits(info: FlowInfo): string {
+  const { mask } = info;
   const words = new Set<number>();
   for (const [name, place] of Object.entries(PLACES) as [FieldName, number][]) {
     const { at, length, order } = fields[name];
@@ -162,6 +186,7 @@ function miniflowBits({ mask }: FlowInfo): string {
       if (((mask[byte >> 2] >>> ((byte & 3) << 3)) & 0xff) !== 0) words.add((place + index) >> 3);
     }
   }
-  const first = [...words].filter((word) => word < 64).length;
-  return `miniflow_bits(${first},${words.size - first})`;
+  const counted = [...words].filter(wordsThatCount(info));
+  const first = counted.filter((word) => word < 64).length;
+  return `miniflow_bits(${first},${counted.length - first})`;
 }

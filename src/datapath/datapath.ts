@@ -19,6 +19,7 @@ import type { Program } from '../action/compile.js';
 import { createExecutor } from '../action/execute.js';
 import { createSetter } from '../action/set.js';
 import type { Action } from '../action/types.js';
+import { isSlowPath } from '../action/userspace-text.js';
 import { createExtractor, type ExtractOptions } from '../flow/extract.js';
 import { GROUPS_WORD, Group, KEY_WORDS, fields, sealKey, type FlowWords } from '../flow/fields.js';
 import { ROW_MASK, createKeyRows, type KeyRows } from '../flow/key-rows.js';
@@ -52,6 +53,11 @@ export type UpcallHandler = (packet: Packet, key: FlowWords) => Upcall | null;
 
 export interface DatapathOptions extends ExtractOptions {
   upcall: UpcallHandler;
+  /**
+   * Called for each packet of `userspace(pid=0,slow_path(action))`, which Open vSwitch installs where its datapath cannot do the
+   * actions: answers what is done with this packet, or null to drop it. Without it such packets go to `userspace`.
+   */
+  slowPath?: (key: FlowWords) => readonly Action[] | null;
   /** Called for each packet of a `userspace` action. Without it they are counted drops. */
   userspace?: (packet: Packet, action: Action & { type: 'userspace' }) => void;
   /** Frames live here; one pool serves one datapath. Default: a new one, with `poolOptions`. */
@@ -458,7 +464,7 @@ function createEngine(
   const queueLength = QUEUE_LENGTH;
   const counterWords = COUNTER_WORDS;
   const { recognize, extract, hashUnknown } = createExtractor(pool, rows, classifier.known, options);
-  const { upcall, userspace } = options;
+  const { upcall, userspace, slowPath } = options;
 
   const burst = new Int32Array(BURST);
   const lookups = { hit: 0, missed: 0, lost: 0 };
@@ -513,6 +519,10 @@ function createEngine(
       depth--;
     },
     userspace(list, count, action, maxLength) {
+      if (slowPath && isSlowPath(action)) {
+        for (let index = 0; index < count; index++) takeSlowly(list[index]);
+        return;
+      }
       if (!userspace) {
         drops[Reason.userspaceAction] += count;
         return;
@@ -776,6 +786,21 @@ function createEngine(
         ? table.insert(key, mask, install, tunnelPorts)
         : table.insertWith(key, mask, actions, tunnelPorts);
       decision.installed?.(flow);
+    } finally {
+      table.release(actions);
+    }
+  }
+
+  /** Asks what is to be done with this one packet, and does it. */
+  function takeSlowly(packet: number): void {
+    const decision = slowPath!(keyOf(packet));
+    if (decision === null) {
+      drops[Reason.upcallLost]++;
+      return;
+    }
+    const actions = table.acquire(decision);
+    try {
+      executor.execute(actions.program, Int32Array.of(packet), 1);
     } finally {
       table.release(actions);
     }

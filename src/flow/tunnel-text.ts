@@ -97,9 +97,9 @@ export function formatTunnel(words: TunnelWords, verbose: boolean): string {
   show('ttl', 'tunTtl', decimal8);
   for (const [name, field, form] of PORTS) if (anyBit(key, field)) show(name, field, form);
 
-  const nested = (name: string, parts: readonly NamedField[], always = 0): string => {
+  const nested = (name: string, parts: readonly NamedField[], always: readonly FieldName[] = []): string => {
     const shown = parts.filter(
-      ([, field, form], index) => !mask || verbose || index < always || !form.isWild(mask, field),
+      ([, field, form]) => !mask || verbose || always.includes(field) || !form.isWild(mask, field),
     );
     const texts = shown.map(([part, field, form]) => `${part}=${formatMasked(form, key, mask, field)}`);
     return `${name}(${texts.join(',')})`;
@@ -108,9 +108,11 @@ export function formatTunnel(words: TunnelWords, verbose: boolean): string {
   if (words.geneve !== undefined)
     items.push(`geneve(${words.geneve.map((option) => formatOption(option, mask !== undefined, verbose)).join('')})`);
   const version = getField(key, 'tunErspanVersion');
-  // Without its version and its index, what follows could not be read.
-  if (version === 1) items.push(nested('erspan', ERSPAN_1, 2));
-  else if (version === 2) items.push(nested('erspan', ERSPAN_2, 1));
+  // The version stands before what is matched of the rest; where nothing is, 3.1 prints the index alone.
+  const isWild = !mask || ERSPAN_FIELDS.every((field) => !anyBit(mask, field));
+  if (version === 1)
+    items.push(nested('erspan', ERSPAN_1, isWild ? ['tunErspanIndex'] : ['tunErspanVersion', 'tunErspanIndex']));
+  else if (version === 2) items.push(nested('erspan', ERSPAN_2, isWild ? [] : ['tunErspanVersion']));
   if (anyBit(key, 'tunGtpuFlags') && anyBit(key, 'tunGtpuType')) items.push(nested('gtpu', GTPU));
 
   // KEY has no attribute of its own: it is matched where there is an id.
@@ -145,6 +147,12 @@ const ERSPAN_2 = [
   ['dir', 'tunErspanDirection', narrow(decimal8, 1)],
   ['hwid', 'tunErspanHardwareId', narrow(hash8, 0xf)],
 ] as const;
+const ERSPAN_FIELDS = [
+  'tunErspanVersion',
+  'tunErspanIndex',
+  'tunErspanDirection',
+  'tunErspanHardwareId',
+] as const satisfies readonly FieldName[];
 const GTPU = [
   ['flags', 'tunGtpuFlags', hash8],
   ['msgtype', 'tunGtpuType', decimal8],
@@ -182,8 +190,9 @@ export function keepPlace(
 export interface TunnelRules {
   /**
    * What is mentioned without a value that would show it keeps its place: the flag `key` says that there is an id, and
-   * GTP-U or a group policy of which nothing is matched is given values that the mask does not cover. Otherwise 3.1's
-   * rules hold, which forget it.
+   * GTP-U or a group policy of which nothing is matched is given values that the mask does not cover. ERSPAN keeps its
+   * mask, and may lack its version, which 3.1 does not print where it is not matched. Otherwise 3.1's rules hold, which
+   * forget all of this.
    */
   readonly keepsMentioned: boolean;
 }
@@ -208,7 +217,7 @@ export function scanTunnel(
     } else if (found === undefined && take(cursor, 'geneve(')) {
       words.geneve = scanOptions(cursor, keepsMentioned);
       found = words.geneve !== undefined;
-    } else if (found === undefined && take(cursor, 'erspan(')) found = scanErspan(cursor, key, mask);
+    } else if (found === undefined && take(cursor, 'erspan(')) found = scanErspan(cursor, key, mask, keepsMentioned);
     else if (found === undefined && take(cursor, 'gtpu(')) {
       seen.add('gtpu');
       found = scanOrdered(cursor, GTPU, key, mask) && take(cursor, ')');
@@ -248,12 +257,18 @@ function scanTunnelId(cursor: Cursor, key: FlowWords, mask: FlowWords): boolean 
   return true;
 }
 
-function scanErspan(cursor: Cursor, key: FlowWords, mask: FlowWords): boolean {
-  if (scanOneOf(cursor, [ERSPAN_1[0]], key, mask) !== true) return false;
+function scanErspan(cursor: Cursor, key: FlowWords, mask: FlowWords, keepsMentioned: boolean): boolean {
+  const isGiven = scanOneOf(cursor, [ERSPAN_1[0]], key, mask);
+  if (isGiven === undefined && keepsMentioned) {
+    setField(key, 'tunErspanVersion', cursor.text.startsWith('idx=', cursor.at) ? 1 : 2);
+  } else if (!isGiven) return false;
   const version = getField(key, 'tunErspanVersion');
   if (version !== 1 && version !== 2) return false;
   take(cursor, ',');
-  return scanOrdered(cursor, version === 1 ? ERSPAN_1.slice(1) : ERSPAN_2.slice(1), key, mask) && take(cursor, ')');
+  if (!scanOrdered(cursor, version === 1 ? ERSPAN_1.slice(1) : ERSPAN_2.slice(1), key, mask)) return false;
+  // 3.1 reads the mask of the version as a version, finds none that it knows, and forgets the rest.
+  if (!keepsMentioned) for (const field of ERSPAN_FIELDS) setField(mask, field, 0);
+  return take(cursor, ')');
 }
 
 /** `{class=0xffff,type=0x80,len=4,0xa/0xff}`; without masks when nothing is masked anywhere. */

@@ -37,7 +37,7 @@ const WHOLE: ReadonlySet<SetAttribute> = new Set([
   'skb_priority',
 ]);
 
-/** Attributes that Open vSwitch 3.1 leaves to its slow path, which does them for each packet. */
+/** Attributes that Open vSwitch 3.1 leaves to its slow path, which does them for each packet, and so do we. */
 const SLOW: ReadonlySet<SetAttribute> = new Set(['arp', 'nd']);
 /** Likewise, and always written in full. */
 const UNMASKED: ReadonlySet<SetAttribute> = new Set(['icmp', 'icmpv6']);

@@ -251,12 +251,12 @@ export class Revalidator {
       return;
     }
     this.#pushStatistics(flow, tracked, fresh.effects);
-    const text = formatActions(fresh.actions);
+    const text = formatActions(fresh.installed);
     if (text !== tracked.actions) {
       tracked.actions = text;
       // Open vSwitch 3.1 changes the flow that it finds by the key, which is another one where flows overlap.
       const found = datapath.lookupFlow(key);
-      datapath.modifyFlow(found < 0 ? flow : found, fresh.actions);
+      datapath.modifyFlow(found < 0 ? flow : found, fresh.installed);
     }
     tracked.effects = fresh.effects;
     world.recirculations.release(tracked.recirculations);

@@ -2,7 +2,9 @@
  * Translation: from the key of a packet to what the datapath is to do with it and with those like it. Nothing is kept between two
  * translations but what tables learn; what was looked at on the way becomes the mask of the megaflow.
  */
+import { MOST_ACTION_BYTES, netlinkLength } from '../action/netlink-length.js';
 import type { Action } from '../action/types.js';
+import { slowPathAction } from '../action/userspace-text.js';
 import {
   FLOW_WORDS,
   FRAG_LATER,
@@ -31,13 +33,16 @@ import { executeActions } from './openflow-actions.js';
 import { findRule } from './pipeline.js';
 
 export interface Translation {
+  /** What is done with the packet. */
   readonly actions: Action[];
+  /** What the megaflow does: the same, or where Open vSwitch's datapath could not do it, `userspace(...)` for its slow path. */
+  readonly installed: readonly Action[];
   /** `KEY_WORDS` words: the mask of the megaflow. */
   readonly mask: FlowWords;
   readonly effects: Effect[];
   /** Recirculation ids that the actions refer to: the caller gives them back when it needs the actions no longer. */
   readonly recirculations: readonly number[];
-  /** Whether Open vSwitch's datapath could not do the actions, so that its slow path would do them for each packet. */
+  /** Whether Open vSwitch's datapath could not do the actions, so that the slow path does them for each packet. */
   readonly isSlow: boolean;
   /** Why nothing but a drop came of it. */
   readonly error: TranslationError | undefined;
@@ -63,6 +68,10 @@ export interface Origin {
 }
 
 const CE = 3;
+
+const ATTRIBUTE_HEADER = 4;
+/** Observed with 3.1.0: 1000 outputs are installed, 1001 are not. Those within clones do not count. */
+const MOST_OUTPUTS = 1000;
 
 /** Translates a packet with this key (and no other: the mask says which ones it speaks for) that came in there. */
 export function translate(world: World, origin: Origin, key: FlowWords, options: TranslateOptions): Translation {
@@ -114,16 +123,26 @@ export function translate(world: World, origin: Origin, key: FlowWords, options:
   if (ctx.error !== undefined) finishWildcards(flow, key, mask);
   setField(mask, 'vlanTci', getField(mask, 'vlanTci') | partialTag);
   closeVlan(key, mask);
+  const isSlow = ctx.error === undefined && (ctx.isSlow || isTooMuch(ctx.actions));
   return {
     actions: ctx.actions,
+    installed: isSlow ? [slowPathAction(origin.ofPort)] : ctx.actions,
     mask,
     effects,
     recirculations: ctx.recirculations,
-    isSlow: ctx.isSlow && ctx.error === undefined,
+    isSlow,
     error: ctx.error,
     flow: ctx.flow,
     wildcards,
   };
+}
+
+/** Lists that do not fit into a netlink attribute, and those with so many outputs that Linux would not take them. */
+function isTooMuch(actions: readonly Action[]): boolean {
+  return (
+    netlinkLength(actions) > MOST_ACTION_BYTES - ATTRIBUTE_HEADER ||
+    (actions.length > MOST_OUTPUTS && actions.filter(({ type }) => type === 'output').length > MOST_OUTPUTS)
+  );
 }
 
 /** From the first table, or from where the translation stopped, to the end. */

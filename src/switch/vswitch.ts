@@ -8,6 +8,7 @@
  *
  * Housekeeping (ageing, revalidation) happens in turns of its own on the clock that was handed in; `run` does now what is due now.
  */
+import type { Action } from '../action/types.js';
 import { Datapath, type DatapathOptions, type Upcall } from '../datapath/datapath.js';
 import type { DatapathPort } from '../datapath/ports.js';
 import { GROUPS_WORD, getField, sealKey, type FlowWords } from '../flow/fields.js';
@@ -135,7 +136,11 @@ export class VSwitch {
     this.#tunnelDevice = options.tunnelDevice;
     this.#systemRoutes = options.systemRoutes ?? true;
     this.nativeTunnels = options.nativeTunnels ?? true;
-    this.datapath = new Datapath({ ...options, upcall: (packet, key) => this.#upcall(packet, key) });
+    this.datapath = new Datapath({
+      ...options,
+      upcall: (packet, key) => this.#upcall(packet, key),
+      slowPath: (key) => this.#slowPath(key),
+    });
     this.clock = this.datapath.clock;
     this.neighbours = new NeighbourTable(this.clock);
     this.router = new Router(() => this.#addresses);
@@ -736,20 +741,32 @@ export class VSwitch {
     const translation = translate(this.#world, port, key, { sideEffects: true });
     applyEffects(this.#world, translation.effects, 1, packet.length);
     this.#noteChanges();
-    const { mask, actions } = translation;
-    const { recirculations } = translation;
+    const { mask, actions, installed, recirculations } = translation;
     // Packets that go round find their state for a while, whether there is a flow or not.
     if (recirculations.length !== 0) this.#looseRecirculations.add(recirculations);
     return {
       mask,
       actions,
-      install: this.#revalidator.wasDeleted(key) ? null : undefined,
+      install: this.#revalidator.wasDeleted(key) ? null : installed === actions ? undefined : installed,
       installed: (flow) => {
         this.#looseRecirculations.delete(recirculations);
         this.#revalidator.track(flow, sequence, translation);
         this.#events.emit('flow-installed', () => ({ flow, key, mask, actions: this.datapath.flowActionsText(flow) }));
       },
     };
+  }
+
+  /**
+   * What is done with a packet of a flow that is left to the slow path. The flow has counted it, and a sweep will tell whom that
+   * concerns; what tables learn from it they learn now.
+   */
+  #slowPath(key: FlowWords): readonly Action[] | null {
+    const port = this.#portFor(key);
+    if (!port) return null;
+    const { actions, recirculations } = translate(this.#world, port, key, { sideEffects: true });
+    this.#noteChanges();
+    if (recirculations.length !== 0) this.#looseRecirculations.add(recirculations);
+    return actions;
   }
 
   /** The port that a packet with this key came in on. */
@@ -765,6 +782,8 @@ export class VSwitch {
     // Frames with tunnel metadata are those of tunnel ports, whatever else they say.
     const remote = tunnelAddress(key, 'destination');
     if (remote.every((byte) => byte === 0)) return this.#byDatapathPort[number];
+    // Ports take frames. What else VXLAN-GPE may carry finds none.
+    if (getField(key, 'packetType') !== 0) return undefined;
     return this.#tunnels.find(number, {
       key: getField(key, 'tunIdHigh') * 0x1_0000_0000 + getField(key, 'tunId'),
       source: tunnelAddress(key, 'source'),

@@ -432,7 +432,15 @@ describe('set', () => {
     });
   });
 
-  it.each(['mpls(label=1,tc=0,ttl=64,bos=1)', 'nd_ext(nd_reserved=0x0,nd_options_type=1)'])('refuses %s', (text) => {
+  it.each([
+    'mpls(label=1,tc=0,ttl=64,bos=1)',
+    'nd_ext(nd_reserved=0x0,nd_options_type=1)',
+    'in_port(2)',
+    'eth_type(0x1234)',
+    'vlan(vid=5)',
+    'recirc_id(0x1)',
+    'ct_mark(0x5)',
+  ])('refuses %s', (text) => {
     const { attribute, fields } = action(`set(${text})`, 'set');
     expect(() => setter.createSet(attribute, fields)).toThrow(
       expect.objectContaining({ code: 'unsupported-action', value: attribute }),

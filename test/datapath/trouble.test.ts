@@ -2,7 +2,7 @@
 // must come home whatever happened.
 import { describe, expect, it } from 'vitest';
 import { type Upcall } from '../../src/datapath/datapath.js';
-import { getField } from '../../src/flow/fields.js';
+import { getField, type FlowWords } from '../../src/flow/fields.js';
 import { parseActions } from '../../src/action/text-parse.js';
 import type { Action } from '../../src/action/types.js';
 import { toHex } from '../../src/util/bytes.js';
@@ -143,6 +143,48 @@ describe('userspace', () => {
     const sent = bench.take();
     expect(sent.find(([port]) => port === 2)).toEqual([2, text]);
     expect(sent.map(([port]) => port).sort()).toEqual([2, 3, 4]);
+    bench.close();
+  });
+});
+
+describe('the slow path', () => {
+  const SLOW = 'userspace(pid=0,slow_path(action))';
+
+  it('says for each packet what is done with it, which hits the flow all the same', () => {
+    const keys: FlowWords[] = [];
+    const answers = ['set(eth(dst=00:00:00:00:00:09)),2,3', '4'].map((list) => parseActions(list));
+    const bench = createBench(undefined, {
+      slowPath: (key) => {
+        keys.push(key);
+        return answers[keys.length - 1] ?? null;
+      },
+      userspace: () => expect.unreachable('it is the slow path that this is for'),
+    });
+    put(bench, 1, frame, SLOW);
+    bench.receive(1, frame, frame, frame);
+    bench.datapath.poll();
+    const changed = `000000000009${text.slice(12)}`;
+    expect(bench.take()).toEqual(
+      expect.arrayContaining([
+        [2, changed],
+        [3, changed],
+        [4, text],
+      ]),
+    );
+    expect(keys.map((key) => getField(key, 'inPort'))).toEqual([1, 1, 1]);
+    // The third found no answer.
+    const { hit, missed, drops } = bench.datapath.statistics();
+    expect([hit, missed, drops]).toEqual([3, 0, { 'upcall-lost': 1 }]);
+    expect(bench.upcalls).toEqual([]);
+    bench.close();
+  });
+
+  it('is the host of userspace where there is none', () => {
+    const got: string[] = [];
+    const bench = createBench(undefined, { userspace: (packet) => void got.push(toHex(packet.frame)) });
+    put(bench, 1, frame, SLOW);
+    bench.datapath.inject(1, frame);
+    expect(got).toEqual([text]);
     bench.close();
   });
 });

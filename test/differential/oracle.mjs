@@ -3,7 +3,7 @@
 // and writes down each frame it sends and each table it prints. Needs Debian's openvswitch-switch, not root.
 // Several can run side by side; each has its own directory, database and sockets.
 import { execFile, execFileSync, spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, readSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, readdirSync, readSync, rmSync } from 'node:fs';
 import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -112,6 +112,16 @@ function createTail(path) {
   };
 }
 
+/** The states of a process's threads, a letter each: R runs or waits for a processor. @param {number | undefined} process */
+function threadStates(process) {
+  const folder = `/proc/${process}/task`;
+  try {
+    return readdirSync(folder).map((thread) => /\) (\w)/.exec(readFileSync(`${folder}/${thread}/stat`, 'latin1'))?.[1]);
+  } catch {
+    return [];
+  }
+}
+
 /** A value of a database column in the syntax of ovs-vsctl. @param {unknown} value */
 const columnText = (value) => (Array.isArray(value) ? value.join(',') : String(value));
 
@@ -210,6 +220,20 @@ export async function startOracle({ eager = false } = {}) {
     const child = spawn(program, parameters, { env: environment, stdio: 'ignore' });
     child.on('error', () => undefined);
     daemons.push(child);
+    return child;
+  };
+
+  /** @type {number | undefined} */
+  let switchProcess;
+  /**
+   * Wait until no thread of Open vSwitch is at work. On a loaded machine its revalidators may not have had a processor
+   * for longer than they are waited for, which would show as flows that are out of date.
+   */
+  const isIdle = async () => {
+    for (let i = 0; i < 500; i++) {
+      if (!threadStates(switchProcess).includes('R')) return;
+      await sleep(2);
+    }
   };
 
   const database = `--db=unix:${directory}/db.sock`;
@@ -239,14 +263,14 @@ export async function startOracle({ eager = false } = {}) {
     ]);
     await appears(`${directory}/db.sock`);
     await vsctl('--no-wait', 'init');
-    daemon('ovs-vswitchd', [
+    switchProcess = daemon('ovs-vswitchd', [
       '--enable-dummy',
       '--disable-system',
       '--disable-system-route',
       `unix:${directory}/db.sock`,
       `--unixctl=${directory}/v.ctl`,
       `--log-file=${directory}/v.log`,
-    ]);
+    ]).pid;
     await appears(`${directory}/v.ctl`);
     await answers('time/stop');
   } catch (error) {
@@ -417,6 +441,7 @@ export async function startOracle({ eager = false } = {}) {
         await control('version');
         await sleep(4);
       }
+      await isIdle();
       if (eager) await sweep();
       await control('time/warp', 10);
       await control('version');
@@ -426,6 +451,7 @@ export async function startOracle({ eager = false } = {}) {
       await control('time/warp', step.advance, ...(step.advance > 1000 ? [1000] : []));
       await control('version');
       await sleep(20);
+      await isIdle();
       return collect();
     }
     if (step.appctl) {
@@ -441,6 +467,7 @@ export async function startOracle({ eager = false } = {}) {
       await apply(step.change);
       await control('version');
       await sleep(20);
+      await isIdle();
       await control('time/warp', 100);
       await control('version');
       return collect();

@@ -130,6 +130,8 @@ const CANONICAL = [
   'tunnel(dst=1.1.1.1,gtpu(),flags(+key)),recirc_id(0),in_port(1),eth(),eth_type(0x0800)',
   // not 3.1's text, whose masks of ERSPAN and GTP-U are lost on the way: `erspan(idx=0x7/0)`, `erspan()`, `gtpu()`
   'tunnel(tun_id=0x5,dst=1.1.1.1,erspan(ver=1/0,idx=0x7/0xf),flags(df|key)),recirc_id(0),in_port(1),eth(),eth_type(0x0800)',
+  'tunnel(tun_id=0x5,dst=1.1.1.1,erspan(idx=0x7/0),flags(df|key)),recirc_id(0),in_port(1),eth(),eth_type(0x0800)',
+  'tunnel(tun_id=0x5,dst=1.1.1.1,erspan(),flags(df|key)),recirc_id(0),in_port(1),eth(),eth_type(0x0800)',
   'tunnel(tun_id=0x5,dst=1.1.1.1,erspan(ver=1,idx=0x7),flags(df|key)),recirc_id(0),in_port(1),eth(),eth_type(0x0800)',
   'tunnel(tun_id=0x5,dst=1.1.1.1,erspan(ver=2,dir=1,hwid=0x7/0xf),flags(df|key)),recirc_id(0),in_port(1),eth(),eth_type(0x0800)',
   'tunnel(tun_id=0x5,dst=1.1.1.1,gtpu(flags=0x30/0xf0),flags(df|key)),recirc_id(0),in_port(1),eth(),eth_type(0x0800)',

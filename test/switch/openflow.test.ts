@@ -156,6 +156,46 @@ describe('the hash of Bob Jenkins', () => {
   });
 });
 
+describe('what 3.1 leaves to its slow path', () => {
+  // 1000 and 1001: observed with 3.1.0, which installs the one and not the other.
+  it.each([
+    [1000, Array(1000).fill('2').join(',')],
+    [1001, 'userspace(pid=0,slow_path(action))'],
+  ])('has up to so many outputs: %i', (count, installed) => {
+    const { vswitch } = build([`actions=${Array(count).fill('output:1').join(',')}`]);
+    for (const round of [0, 1]) {
+      expect(vswitch.deliver('p2', frame(1)).p1).toHaveLength(count);
+      expect(flows(vswitch), `${round}`).toEqual([installed]);
+    }
+    expect(vswitch.datapath.statistics()).toMatchObject({ hit: 1, missed: 1, lost: 0 });
+  });
+
+  // 32 bytes for each of set(eth(...)) and set(ipv4(...)), 16 for set(tcp(...)), 8 for the output. Observed with 3.1.0.
+  it.each([
+    [744, 'set(eth(src='],
+    [745, 'userspace(pid'],
+  ])('fits into a netlink attribute: %i times 88 bytes', (count, installed) => {
+    const each = (digit: number): string =>
+      `mod_dl_src:00:00:00:00:00:0${digit},mod_nw_src:1.1.1.${digit},mod_tp_src:${digit},output:LOCAL`;
+    const { vswitch } = build([
+      `tcp,actions=${Array.from({ length: count }, (_, index) => each((index % 2) + 1)).join(',')}`,
+    ]);
+    expect(vswitch.deliver('p1', frame(1)).br0).toHaveLength(count);
+    expect(flows(vswitch)).toEqual([expect.stringContaining(installed)]);
+  });
+
+  it('is learned from at each packet', () => {
+    const { vswitch } = build(['arp,actions=load:0xa000009->NXM_OF_ARP_SPA[],NORMAL', 'actions=NORMAL']);
+    const arp = (source: number): Uint8Array =>
+      fromHex(`020000000002020000000${source}0108060001080006040002${'0'.repeat(8)}00000a000001`.padEnd(120, '0'));
+    expect(Object.keys(vswitch.deliver('p1', arp(1))).sort()).toEqual(['br0', 'p2', 'p3', 'p4']);
+    appctl(vswitch, 'fdb/flush', 'br0');
+    vswitch.settle();
+    vswitch.datapath.inject(2, arp(1));
+    expect(appctl(vswitch, 'fdb/show', 'br0')).toContain('02:00:00:00:01:01');
+  });
+});
+
 describe('a trace of what 3.1 leaves to its slow path', () => {
   it('says so', () => {
     const { vswitch } = build(['arp,actions=load:0xa000009->NXM_OF_ARP_SPA[],output:2']);
