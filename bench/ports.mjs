@@ -1,7 +1,9 @@
 // What the ports of megaflow/node carry, in frames a second each way: two ports of a kind in this process, one sending
 // bursts of 32 frames of 64 bytes, the other receiving, without a switch between them.
 //
-//     node bench/ports.mjs          needs root for macvtap, which it tries in a network namespace that it makes and removes
+//     npm run bench -- --ports [--quick]
+//
+// It needs root for macvtap, which it tries in a network namespace that it makes and removes.
 //
 // Sending and receiving share one thread here, so `both` is what a port costs that does as much of each; `send` and
 // `receive` are by each way's own share of the time. Sending over loopback or veth includes what the kernel does to hand
@@ -13,7 +15,7 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { load } from './load.mjs';
 
-const ROUNDS = 9;
+const ROUNDS = process.argv.includes('--quick') ? 3 : 9;
 const BURST = 32;
 const FRAME = 64;
 

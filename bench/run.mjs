@@ -4,6 +4,7 @@
 //   --baseline  forward, encapsulate and decapsulate beside baseline.c, compiled here by the C compiler, in turn in the same rounds; the
 //               ratios are what carries over to another machine
 //   --growth    what a packet takes as frames, subtables and flows grow (growth.mjs), and what flows cost beside (tables.mjs)
+//   --ports     what the ports of megaflow/node carry, in frames a second (ports.mjs); root for macvtap
 //   --quick     fewer packets and rounds
 //
 // Figures are medians over rounds in which the cases take turns, warm; the spread is that of the middle half of the rounds. Each end-to-end
@@ -19,7 +20,7 @@ import { FRAME_BYTES, SUBTABLES, createFrameBench, createSubtableBench } from '.
 import { createStages } from './stages.mjs';
 
 const flags = new Set(process.argv.slice(2));
-const known = ['--json', '--baseline', '--growth', '--quick', '--one', '--stages'];
+const known = ['--json', '--baseline', '--growth', '--ports', '--quick', '--one', '--stages'];
 const isQuick = flags.has('--quick');
 const ROUNDS = isQuick ? 5 : 9;
 const PACKETS = isQuick ? 1 << 18 : 1 << 20;
@@ -54,6 +55,13 @@ function runPinned(words, env = {}) {
 function runOne(stage, flows) {
   const quick = isQuick ? ['--quick'] : [];
   return Number(runPinned([process.execPath, self, '--one', stage, String(flows), ...quick]));
+}
+
+/** `--ports`: in a process of its own, pinned. */
+function ports() {
+  const file = fileURLToPath(new URL('ports.mjs', import.meta.url));
+  const [command, ...rest] = [...pin, process.execPath, file, ...(isQuick ? ['--quick'] : [])];
+  process.exitCode = spawnSync(command, rest, { stdio: 'inherit' }).status ?? 1;
 }
 
 /** `--one STAGE FLOWS`: the process of a case: warm, then the median of a few rounds. */
@@ -203,10 +211,11 @@ function growth() {
 if (flags.has('--one')) one();
 else if (flags.has('--stages')) await stages();
 else if (process.argv.slice(2).some((word) => !known.includes(word))) {
-  console.error('usage: npm run bench -- [--json] [--baseline] [--growth] [--quick]');
+  console.error('usage: npm run bench -- [--json] [--baseline] [--growth] [--ports] [--quick]');
   process.exit(2);
 } else if (flags.has('--baseline')) baseline();
 else if (flags.has('--growth')) growth();
+else if (flags.has('--ports')) ports();
 else {
   const single = JSON.parse(runPinned([process.execPath, self, '--stages', ...(isQuick ? ['--quick'] : [])]));
   const results = [...single, ...(await lookups()), ...endToEnd()];

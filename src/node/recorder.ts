@@ -42,6 +42,9 @@ export interface Recorder {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** Records are gathered into pieces of so many bytes: a piece of each record took three times as long. */
+const PIECE = 65_536;
+
 const remedies = { ENOENT: 'a directory that exists', EISDIR: 'the path of a file' };
 
 /** Creates the first file. Rejects with `not-found`, `io-failed`, `out-of-range`, `bad-option`. */
@@ -65,6 +68,31 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
   let handle: FileHandle | undefined;
   let current = -1;
   let writing: Promise<void> | undefined;
+  /** The piece that records go to; those from `gathered` to `end` belong to the last file of `waiting`. */
+  let piece = new Uint8Array(PIECE);
+  let gathered = 0;
+  let end = 0;
+
+  /** Gives what was gathered to the file that it belongs to. */
+  const seal = (): void => {
+    if (end > gathered) waiting[waiting.length - 1].chunks.push(piece.subarray(gathered, end));
+    gathered = end;
+  };
+
+  const gather = (record: Uint8Array): void => {
+    if (end + record.length > PIECE) {
+      seal();
+      if (record.length > PIECE) {
+        waiting[waiting.length - 1].chunks.push(record);
+        return;
+      }
+      // What was given away is not written to again.
+      piece = new Uint8Array(PIECE);
+      gathered = end = 0;
+    }
+    piece.set(record, end);
+    end += record.length;
+  };
 
   const begin = async (number: number): Promise<void> => {
     const place = number % files;
@@ -81,6 +109,7 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
 
   const drain = async (): Promise<void> => {
     while (waiting.length > 0) {
+      seal();
       const taken = waiting;
       waiting = [];
       for (const { number, chunks } of taken) {
@@ -104,6 +133,7 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
       },
       (error: unknown) => {
         waiting = [];
+        gathered = end;
         writing = undefined;
         void lifecycle.close(ioError(error, `cannot write ${path}`, path, remedies));
       },
@@ -136,11 +166,12 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
       }
       const record = writer.write(captured);
       if (fileBytes + record.length > limit && fileBytes > writer.header.length) {
+        seal();
         waiting.push({ number: counts.files++, chunks: [writer.header] });
         fileBytes = writer.header.length;
         waitingBytes += fileBytes;
       } else if (waiting.length === 0) waiting.push({ number: counts.files - 1, chunks: [] });
-      waiting[waiting.length - 1].chunks.push(record);
+      gather(record);
       fileBytes += record.length;
       waitingBytes += record.length;
       counts.recorded++;
