@@ -4,7 +4,7 @@
  * `-netdev dgram` puts no length before a frame: that is `openUdpPort`. There are no Unix datagram sockets in Node.
  *
  * Sending, a burst of frames is one write. What the peer does not take waits in a buffer of fixed size, and beyond it is
- * dropped and counted. Receiving, nothing is dropped: the stream is read on when the datapath has taken what was read.
+ * dropped and counted; a frame counts as sent when the system has it. Receiving, nothing is dropped: the stream is read on when the datapath has taken what was read.
  *
  * A server has one peer, the one that connected last: a machine that was killed and comes again must not be kept out by
  * what is left of its former self. A client connects again and again until it is closed.
@@ -199,9 +199,14 @@ export async function openQemuPort(options: QemuPortOptions): Promise<QemuPort> 
         bytes.set(pool.frame(handle), at + 4);
         at += length + 4;
       }
-      counters.txPackets += frames;
-      counters.txBytes += total - 4 * frames;
-      peer.socket.write(bytes);
+      // Called with an error for what waited when the connection ended.
+      peer.socket.write(bytes, (error) => {
+        if (error) counters.txDrops[Reason.portClosed] += frames;
+        else {
+          counters.txPackets += frames;
+          counters.txBytes += total - 4 * frames;
+        }
+      });
     },
     closed,
     close: () => close(),
