@@ -127,7 +127,7 @@ const WRITES = {
   any: [
     (random) => `mod_dl_src:${mac(random)}`,
     (random) => `set_field:${mac(random)}->eth_dst`,
-    () => 'set_field:02:00:00:00:00:30/00:00:00:00:00:f0->eth_src',
+    () => 'set_field:00:00:00:00:00:30/00:00:00:00:00:f0->eth_src',
     (random) => `mod_vlan_vid:${random.pick([7, 10, 20])}`,
     (random) => `mod_vlan_pcp:${random.below(8)}`,
     () => 'strip_vlan',
