@@ -76,6 +76,7 @@ export function replayScenario(scenario, options = {}) {
     ...options,
     clock,
     systemRoutes: false,
+    datapathPort: recorderPort,
     port: (name) => (isTunnelOrPatch(config, name) ? undefined : device(name)),
   });
 
@@ -136,6 +137,27 @@ export function replayScenario(scenario, options = {}) {
 }
 
 /**
+ * The number that the recorder's datapath, which is one for tests, gives a port: the one in its name, behind 100 for
+ * bridges. @param {string} name
+ */
+function recorderPort(name) {
+  const number = Number(/\d+/.exec(name)?.[0] ?? 0) + (name.startsWith('br') ? 100 : 0);
+  return /\d/.test(name) && number > 0 && number < 65_535 ? number : undefined;
+}
+
+/** What a command prints, with the names that the recorder's datapath, its devices and its thread have. @param {string} text */
+function asRecorded(text) {
+  return text
+    .replaceAll('netdev@', 'dummy@')
+    .replaceAll('ovs-netdev', 'ovs-dummy')
+    .replaceAll(' (tap)', ' (dummy-internal)')
+    .replaceAll(': (tap)', ': (dummy-internal)')
+    .replaceAll(': (system)', ': (dummy)')
+    .replace(/^ {2}1: \(keys/gm, '  5: (keys')
+    .replace(/^( {2}port \d+: [^ \n]+)$/gm, '$1 (dummy)');
+}
+
+/**
  * @param {any} config
  * @param {string} name
  */
@@ -154,7 +176,8 @@ function isTunnelOrPatch(config, name) {
  */
 function answer(vswitch, command, words) {
   try {
-    return appctl(vswitch, command, ...words);
+    const named = words.map((word) => word.replace('dummy@', 'netdev@').replace('ovs-dummy', 'ovs-netdev'));
+    return asRecorded(appctl(vswitch, command, ...named));
   } catch (error) {
     if (error instanceof MegaflowError && error.code === 'command-failed') return `error: ${error.message}`;
     throw error;

@@ -31,6 +31,8 @@ export interface StagedRule {
   readonly mask: FlowWords;
   /** An integer; the highest wins. Among equal ones any may win. */
   readonly priority: number;
+  /** It is in, and so its fields are looked at, but it is not found: as if it came with a later version of the table. */
+  readonly isHidden?: boolean;
 }
 
 export interface StagedClassifier<Rule extends StagedRule> {
@@ -238,8 +240,8 @@ function searchSubtable<Rule extends StagedRule>(
       return undefined;
     }
   }
-  const entry = findEntry(subtable, flow, hashFinish(hash, 0));
-  if (entry === undefined && subtable.portsLength > 0) {
+  const rule = findVisible(findEntry(subtable, flow, hashFinish(hash, 0)));
+  if (rule === undefined && subtable.portsLength > 0) {
     const before = wildcards[PORTS_WORD];
     valueWords[0] = swap32(flow[PORTS_WORD]) & subtable.portsMask;
     const bits = subtable.ports.lookup(valueWords, 32, null);
@@ -248,7 +250,11 @@ function searchSubtable<Rule extends StagedRule>(
     return undefined;
   }
   foldSteps(steps, steps.length, wildcards);
-  return entry?.rules[0];
+  return rule;
+}
+
+function findVisible<Rule extends StagedRule>(entry: Entry<Rule> | undefined): Rule | undefined {
+  return entry?.rules.find(({ isHidden }) => !isHidden);
 }
 
 function toText(parts: readonly MaskPart[]): string {
@@ -429,7 +435,7 @@ export function createStagedClassifier<Rule extends StagedRule>(
       if (best !== undefined && best.priority >= subtable.highest) break;
       const rule =
         wildcards === null
-          ? findEntry(subtable, flow, hashKey(subtable.steps, flow))?.rules[0]
+          ? findVisible(findEntry(subtable, flow, hashKey(subtable.steps, flow)))
           : searchSubtable(subtable, flow, wildcards);
       if (rule !== undefined && (best === undefined || rule.priority > best.priority)) best = rule;
     }

@@ -39,6 +39,8 @@ export interface OpenFlowRule extends OpenFlowMatch {
   usedMs: number;
   /** False once it has been removed. */
   isInstalled: boolean;
+  /** Learned in a translation that is still going on. */
+  isHidden: boolean;
 }
 
 export type RemovalReason = 'idle' | 'hard';
@@ -56,6 +58,12 @@ export interface FlowTables {
    * rule that is there already, and says the same, only begins its hard timeout anew.
    */
   learn(learn: LearnAction, flow: FlowWords, nowMs: number): boolean;
+  /**
+   * As `learn`, but look-ups answer as if nothing had been learned until the function that is answered is called: what
+   * is translated goes by the rules of its beginning. A new rule counts for the limit, and its fields are looked at, at
+   * once. `undefined` where `learn` is false.
+   */
+  learnLater(learn: LearnAction, flow: FlowWords, nowMs: number): (() => void) | undefined;
   /**
    * The rule that a flow matches in a table, and in `wildcards` the bits that decided it. A fragment is looked up as if
    * its ports were zero, as Open vSwitch does by default.
@@ -171,6 +179,7 @@ export function createFlowTables(): FlowTables {
       modifiedMs: nowMs,
       usedMs: nowMs,
       isInstalled: true,
+      isHidden: false,
     };
     const classifier = (tables[table] ??= createStagedClassifier<OpenFlowRule>());
     const old = classifier.insert(rule);
@@ -245,25 +254,49 @@ export function createFlowTables(): FlowTables {
     for (const rule of selected) if (rule.isInstalled) rewrite(rule, actions, mod.cookie, nowMs);
   }
 
-  function learn(action: LearnAction, flow: FlowWords, nowMs: number): boolean {
-    if (action.table > LAST_TABLE) return false;
-    const spec = learnedRule(action, flow);
-    const classifier = tables[spec.table];
-    const old = classifier?.find(spec.match.key, spec.match.mask, spec.priority);
-    if (old === undefined) {
-      if (action.limit !== 0) {
-        let count = 0;
-        for (const rule of rules(spec.table)) if (rule.cookie === spec.cookie) count++;
-        if (count >= action.limit) return false;
-      }
-      add({ ...spec, sendFlowRemoved: action.sendFlowRemoved }, nowMs);
-      return true;
-    }
+  function learnLater(action: LearnAction, flow: FlowWords, nowMs: number): (() => void) | undefined {
+    if (action.table > LAST_TABLE) return undefined;
+    const spec = { ...learnedRule(action, flow), sendFlowRemoved: action.sendFlowRemoved };
     const actions = storedActions(spec.actions);
-    const isSame = old.cookie === spec.cookie && formatOpenFlowActions(old.actions) === formatOpenFlowActions(actions);
-    if (isSame) old.modifiedMs = nowMs;
-    else rewrite(old, actions, spec.cookie, nowMs);
-    return true;
+    const old = tables[spec.table]?.find(spec.match.key, spec.match.mask, spec.priority);
+    if (old && saysTheSame(old, spec, actions)) {
+      return () => {
+        old.modifiedMs = nowMs;
+      };
+    }
+    // A rule that would only change counts as well, and may not change where the limit is reached.
+    if (action.limit !== 0) {
+      let count = 0;
+      for (const rule of rules(spec.table)) if (rule.cookie === spec.cookie) count++;
+      if (count >= action.limit) return undefined;
+    }
+    if (old) return () => old.isInstalled && rewrite(old, actions, spec.cookie, nowMs);
+    const rule = add(spec, nowMs);
+    rule.isHidden = true;
+    return () => {
+      rule.isHidden = false;
+    };
+  }
+
+  function saysTheSame(
+    rule: OpenFlowRule,
+    spec: OpenFlowRuleSpec & { readonly sendFlowRemoved: boolean },
+    actions: readonly OpenFlowAction[],
+  ): boolean {
+    return (
+      rule.cookie === spec.cookie &&
+      rule.idleTimeout === spec.idleTimeout &&
+      rule.hardTimeout === spec.hardTimeout &&
+      rule.importance === spec.importance &&
+      rule.sendFlowRemoved === spec.sendFlowRemoved &&
+      formatOpenFlowActions(rule.actions) === formatOpenFlowActions(actions)
+    );
+  }
+
+  function learn(action: LearnAction, flow: FlowWords, nowMs: number): boolean {
+    const finish = learnLater(action, flow, nowMs);
+    finish?.();
+    return finish !== undefined;
   }
 
   function lookup(table: number, flow: FlowWords, wildcards: FlowWords | null): OpenFlowRule | undefined {
@@ -279,6 +312,7 @@ export function createFlowTables(): FlowTables {
     apply,
     add,
     learn,
+    learnLater,
     lookup,
     credit(rule, packets, bytes, usedMs) {
       rule.packets += packets;

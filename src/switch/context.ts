@@ -86,6 +86,8 @@ export interface Context {
   sideEffects: boolean;
   /** A packet is traced: what tables would learn from it is reported, and not done. */
   imagined: boolean;
+  /** Let look-ups know of what rules have taught so far, when the translation is done. */
+  readonly learnings: (() => void)[];
   /** Effects to repeat with the flow's statistics; undefined: not collected. */
   effects: Effect[] | undefined;
   depth: number;

@@ -289,7 +289,9 @@ function learn(ctx: Context, action: LearnAction): void {
   }
   reporter?.report(describeLearned(ctx, action));
   const { tables } = ctx.bridge;
-  const learned = !ctx.sideEffects || tables.learn(action, flow, ctx.world.nowMs());
+  const finish = ctx.sideEffects ? tables.learnLater(action, flow, ctx.world.nowMs()) : undefined;
+  if (finish) ctx.learnings.push(finish);
+  const learned = !ctx.sideEffects || finish !== undefined;
   if (action.result) {
     writePart(ctx, action.result, learned ? 1n : 0n);
     reportSubfield(ctx, action.result);

@@ -6,7 +6,7 @@
  */
 import { formatActions } from '../action/text-format.js';
 import type { Datapath } from '../datapath/datapath.js';
-import { KEY_WORDS, type FlowWords } from '../flow/fields.js';
+import { FRAG_LATER, KEY_WORDS, anyBit, getField, setBytes, type FieldName, type FlowWords } from '../flow/fields.js';
 import type { Effect, World } from './context.js';
 import { DeletedFlows } from './deleted-flows.js';
 import type { SwitchPort } from './model.js';
@@ -185,7 +185,7 @@ export class Revalidator {
       if (!port) return false;
       const fresh = translate(world, port, key, { sideEffects: false });
       world.recirculations.release(fresh.recirculations);
-      return fresh.error === undefined && !needsMore(fresh.mask, mask);
+      return fresh.error === undefined && !needsMore(fresh.mask, carriedMask(key, mask));
     });
   }
 
@@ -244,7 +244,7 @@ export class Revalidator {
     const { sequence } = this;
     // What the flow's packets do to tables is done below, with their number.
     const fresh = translate(world, port, key, { sideEffects: false });
-    if (fresh.error !== undefined || needsMore(fresh.mask, mask)) {
+    if (fresh.error !== undefined || needsMore(fresh.mask, carriedMask(key, mask))) {
       this.#pushStatistics(flow, tracked, fresh.effects);
       world.recirculations.release(fresh.recirculations);
       this.#delete(flow, 'stale');
@@ -311,6 +311,32 @@ export function applyEffects(world: World, effects: readonly Effect[], packets: 
         break;
     }
   }
+}
+
+/**
+ * What Open vSwitch knows of an installed mask when it asks again: it keeps the mask as netlink attributes, which have no
+ * place for some of what a look-up may have looked at. Such flows go with the next change, whatever it is about.
+ */
+function carriedMask(key: FlowWords, mask: FlowWords): FlowWords {
+  const isLater = (getField(key, 'ipFrag') & FRAG_LATER) !== 0;
+  const protocol = getField(key, 'ipProto');
+  const lost: FieldName[] = [];
+  if (getField(key, 'ethType') === 0x86dd && !(protocol === 58 && !isLater && hasDiscovery(key, mask)))
+    lost.push('ndTarget', 'arpSha', 'arpTha');
+  if (protocol !== 6 || isLater) lost.push('tcpFlags');
+  if (!lost.some((name) => anyBit(mask, name))) return mask;
+  const carried = mask.slice();
+  for (const name of lost) setBytes(carried, name, NOTHING);
+  return carried;
+}
+
+const NOTHING = new Uint8Array(16);
+
+/** Whether an ICMPv6 key and its mask have `nd(...)`: both type and code say so, and are matched. */
+function hasDiscovery(key: FlowWords, mask: FlowWords): boolean {
+  const type = getField(key, 'tpSrc');
+  const isExact = (getField(mask, 'tpSrc') & 0xff) === 0xff && (getField(mask, 'tpDst') & 0xff) === 0xff;
+  return isExact && (type === 135 || type === 136) && getField(key, 'tpDst') === 0;
 }
 
 /** Whether a mask has bits that the installed one lacks. */

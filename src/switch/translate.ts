@@ -93,6 +93,7 @@ export function translate(world: World, origin: Origin, key: FlowWords, options:
     origin: port?.type === 'patch' ? undefined : port,
     arrivedAt: remoteAddress(flow),
     sideEffects: options.sideEffects,
+    learnings: [],
     imagined: options.traceOf === 'packet',
     effects: options.traceOf ? undefined : effects,
     depth: options.depth ?? 0,
@@ -114,6 +115,7 @@ export function translate(world: World, origin: Origin, key: FlowWords, options:
   ctx.reporter?.enter('bridge', `bridge("${origin.bridge.name}")`);
   run(ctx, port);
   ctx.reporter?.leave();
+  for (const finish of ctx.learnings) finish();
   if (ctx.error !== undefined) ctx.actions.length = 0;
   unwrapLastClone(ctx.actions);
   // The tag that a frame ends in was looked at, but is not there to be matched; the datapath matches that there is none.

@@ -68,6 +68,11 @@ export interface VSwitchOptions
   nativeTunnels?: boolean;
   /** For flow-based tunnels: the port that encapsulates for all tunnels with one UDP port; `name` is `vxlan_sys_PORT`. */
   tunnelDevice?: (name: string, destinationPort: number) => Port | undefined;
+  /**
+   * The number that a port is to have in the datapath (`vxlan_sys_PORT` is the one of all tunnels with one UDP port). Without it, or
+   * where that number is taken, the lowest that is free.
+   */
+  datapathPort?: (name: string) => number | undefined;
   /** Whether an address of a device brings the routes with it that an operating system would have for it. Default true. */
   systemRoutes?: boolean;
 }
@@ -115,6 +120,7 @@ export class VSwitch {
   readonly #tunnelDevices = new Map<number, { datapathPort: number; users: number }>();
   readonly #addresses: DeviceAddress[] = [];
   readonly #tunnelDevice: VSwitchOptions['tunnelDevice'];
+  readonly #numberOf: (name: string) => number | undefined;
   readonly #systemRoutes: boolean;
   readonly #events = new Events<SwitchEvents>();
   readonly #world: World;
@@ -134,6 +140,7 @@ export class VSwitch {
 
   constructor(options: VSwitchOptions = {}) {
     this.#tunnelDevice = options.tunnelDevice;
+    this.#numberOf = options.datapathPort ?? (() => undefined);
     this.#systemRoutes = options.systemRoutes ?? true;
     this.nativeTunnels = options.nativeTunnels ?? true;
     this.datapath = new Datapath({
@@ -334,7 +341,7 @@ export class VSwitch {
     if (tunnelConfig) datapathPort = this.#acquireTunnelDevice(tunnelConfig.destinationPort);
     else if (type !== 'patch') {
       const port = config.port ?? createIdlePort(config.name);
-      datapathPort = this.datapath.addPort(port, { name: config.name, type: type === 'internal' ? 'tap' : 'system' });
+      datapathPort = this.#addDatapathPort(port, config.name, type === 'internal' ? 'tap' : 'system');
     }
     const added: SwitchPort = {
       name: config.name,
@@ -500,9 +507,15 @@ export class VSwitch {
     if (destinationPort !== 4789) options.dst_port = String(destinationPort);
     options.packet_type = 'ptap';
     const port = this.nativeTunnels ? undefined : this.#tunnelDevice?.(name, destinationPort);
-    const datapathPort = this.datapath.addPort(port, { name, type: 'vxlan', options });
+    const datapathPort = this.#addDatapathPort(port, name, 'vxlan', options);
     this.#tunnelDevices.set(destinationPort, { datapathPort, users: 1 });
     return datapathPort;
+  }
+
+  #addDatapathPort(port: Port | undefined, name: string, type: string, options: Record<string, string> = {}): number {
+    const wanted = this.#numberOf(name);
+    const number = wanted !== undefined && this.datapath.port(wanted) ? undefined : wanted;
+    return this.datapath.addPort(port, { name, number, type, options });
   }
 
   #releaseTunnelDevice(destinationPort: number): void {

@@ -3,6 +3,7 @@
 // same kind, seed and size give the same scenario. What the kinds are is in kinds/.
 import { createRandom } from './random.mjs';
 import { fdb, flood, l2, malformed, mirror, mtu, patch, protectedPorts } from './kinds/bridges.mjs';
+import { chaos, commands, fields, spoiled } from './kinds/mixed.mjs';
 import { change, openflow, tables } from './kinds/rules.mjs';
 import { inherit, ipv6Underlay, kernel, keys, rx, seed, tx } from './kinds/tunnels.mjs';
 import { ageing, churn, local, moves, neighbors, routes } from './kinds/underlay.mjs';
@@ -48,6 +49,10 @@ const moreKinds = {
   mtu,
   overlay,
   tables,
+  fields,
+  spoiled,
+  commands,
+  chaos,
 };
 
 /** @type {Readonly<Record<string, Kind>>} */

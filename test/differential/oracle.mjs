@@ -407,7 +407,13 @@ export async function startOracle({ eager = false } = {}) {
         await run('ovs-ofctl', ['add-groups', target, '-'], bridge.groups.join('\n'));
       }
       if (bridge.openflow) {
-        await run('ovs-ofctl', ['add-flows', `unix:${directory}/${bridge.name}.mgmt`, '-'], bridge.openflow.join('\n'));
+        const parameters = ['add-flows', `unix:${directory}/${bridge.name}.mgmt`, '-'];
+        const flows = bridge.openflow.join('\n');
+        // Some actions, such as push_vlan, are of later versions of OpenFlow.
+        await run('ovs-ofctl', parameters, flows).catch((error) => {
+          if (!/usable flow formats/.test(error.message)) throw error;
+          return run('ovs-ofctl', ['-O', 'OpenFlow10,OpenFlow13,OpenFlow15', ...parameters], flows);
+        });
       }
     }
     if (config.nativeTunnels === false) {

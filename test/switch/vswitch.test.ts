@@ -66,6 +66,29 @@ function state(vswitch: VSwitch): unknown {
   return [bridges, listeners, vswitch.addresses(), vswitch.router.routes(), showDatapath(vswitch), dumpFlows(vswitch)];
 }
 
+describe('numbers of ports in the datapath', () => {
+  it('are those asked for, or else the lowest that are free', () => {
+    const numbers: Record<string, number> = { p1: 7, p2: 7, vxlan_sys_4789: 4789 };
+    const vswitch = new VSwitch({ datapathPort: (name) => numbers[name] });
+    vswitch.addBridge({
+      name: 'br0',
+      mac: 'aa:55:aa:00:00:00',
+      ports: [
+        { name: 'p1' },
+        { name: 'p2' },
+        { name: 'vx', interface: { type: 'vxlan', options: { remote_ip: '10.0.0.2' } } },
+      ],
+    });
+    expect(vswitch.datapath.ports().map(({ name, number }) => [name, number])).toEqual([
+      ['br0', 1],
+      ['p2', 2],
+      ['p1', 7],
+      ['vxlan_sys_4789', 4789],
+    ]);
+    vswitch.close();
+  });
+});
+
 describe('events', () => {
   it('tell what happens, in the order in which it happens', () => {
     const { vswitch, clock } = tunnelled();

@@ -55,7 +55,6 @@ export function openflow(random, frames = 50) {
       }),
     );
   return {
-    compare: /** @type {const} */ ('frames'),
     config: {
       bridges: [
         {
@@ -107,7 +106,6 @@ export function tables(random, frames = 50) {
     );
   };
   return {
-    compare: /** @type {const} */ ('frames'),
     config: {
       bridges: [
         {
