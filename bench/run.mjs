@@ -1,9 +1,10 @@
-// npm run bench [-- --json | --baseline] [--quick]: what each stage of the fast path takes, in nanoseconds of processor time a packet.
+// npm run bench [-- --json | --baseline | --growth | --tables] [--quick]: what each stage of the fast path takes, in nanoseconds of processor time a packet.
 //
 //   --json      one JSON object instead of a table
 //   --baseline  forward, encapsulate and decapsulate beside baseline.c, compiled here by the C compiler, in turn in the same rounds; the
 //               ratios are what carries over to another machine
 //   --growth    what a packet takes as frames, subtables and flows grow (growth.mjs), and what flows cost beside (tables.mjs)
+//   --tables    that last part alone: memory, upcalls, sweeps
 //   --quick     fewer packets and rounds
 //
 // Figures are medians over rounds in which the cases take turns, warm; the spread is that of the middle half of the rounds. Each end-to-end
@@ -19,7 +20,7 @@ import { FRAME_BYTES, SUBTABLES, createFrameBench, createSubtableBench } from '.
 import { createStages } from './stages.mjs';
 
 const flags = new Set(process.argv.slice(2));
-const known = ['--json', '--baseline', '--growth', '--quick', '--one', '--stages'];
+const known = ['--json', '--baseline', '--growth', '--tables', '--quick', '--one', '--stages'];
 const isQuick = flags.has('--quick');
 const ROUNDS = isQuick ? 5 : 9;
 const PACKETS = isQuick ? 1 << 18 : 1 << 20;
@@ -190,6 +191,11 @@ function growth() {
       );
     });
   }
+  tables();
+}
+
+/** What flows cost beside: memory, upcalls, sweeps. */
+function tables() {
   console.log(
     runPinned([
       process.execPath,
@@ -203,10 +209,11 @@ function growth() {
 if (flags.has('--one')) one();
 else if (flags.has('--stages')) await stages();
 else if (process.argv.slice(2).some((word) => !known.includes(word))) {
-  console.error('usage: npm run bench -- [--json] [--baseline] [--growth] [--quick]');
+  console.error('usage: npm run bench -- [--json] [--baseline] [--growth] [--tables] [--quick]');
   process.exit(2);
 } else if (flags.has('--baseline')) baseline();
 else if (flags.has('--growth')) growth();
+else if (flags.has('--tables')) tables();
 else {
   const single = JSON.parse(runPinned([process.execPath, self, '--stages', ...(isQuick ? ['--quick'] : [])]));
   const results = [...single, ...(await lookups()), ...endToEnd()];
