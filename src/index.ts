@@ -134,7 +134,7 @@ export type {
 export type { MacEntry, MacTable, MacTableStatistics } from './switch/mac-table.js';
 export type { VlanColumns, VlanMode, VlanRules } from './switch/vlan.js';
 export type { Effect } from './switch/context.js';
-export type { Translation } from './switch/translate.js';
+export type { FinalFlow, Translation } from './switch/translate.js';
 
 export { appctl, listCommands } from './control/appctl.js';
 export { readCoverage, showCoverage } from './control/coverage.js';

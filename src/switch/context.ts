@@ -3,8 +3,10 @@
  * the actions so far. `translate.ts` makes one for each packet or flow that is translated; the other files of this folder work on it.
  */
 import type { Action } from '../action/types.js';
-import { FLOW_WORDS, getField, type FlowWords } from '../flow/fields.js';
+import { getField, type FlowWords } from '../flow/fields.js';
+import type { FlowStack } from './flow-stack.js';
 import type { Freeze, FrozenAction } from './freeze.js';
+import type { MaskMemory } from './mask-memory.js';
 import type { Bridge, SwitchPort } from './model.js';
 import type { Recirculations } from './recirculation.js';
 import type { FlowTables, OpenFlowRule } from '../openflow/table.js';
@@ -38,9 +40,12 @@ export interface World {
   readonly neighbours: NeighbourTable;
   readonly listeners: ListenerTable;
   readonly recirculations: Recirculations;
-  /** Addresses (4 or 16 bytes, with prefix length) of the device with that name. */
+  /** Where translations take the flows from that they work on, and the masks that they come to. */
+  readonly flows: FlowStack;
+  readonly masks: MaskMemory;
   /** Time on the switch's clock. */
   nowMs(): number;
+  /** Addresses (4 or 16 bytes, with prefix length) of the device with that name. */
   addressesOf(device: string): readonly { readonly ip: Uint8Array; readonly prefixLength: number }[];
   findBridgePort(name: string): SwitchPort | undefined;
   /** Sends a frame of the switch's own into a bridge, as if it had come in on `port`; `depth` as in the translation that needs it. */
@@ -120,13 +125,6 @@ export type TranslationError =
   | 'Too many resubmits'
   | 'Bridge not found'
   | 'No recirculation context';
-
-/** A flow in translation from the key of a packet (or from another flow). */
-export function flowFromKey(key: FlowWords): FlowWords {
-  const flow = new Int32Array(FLOW_WORDS);
-  flow.set(key);
-  return flow;
-}
 
 /** The port the packet is on, in the bridge that it is in; undefined: none of that number is there. */
 export function inputPort({ bridge, flow }: Context): SwitchPort | undefined {

@@ -12,7 +12,6 @@ import { put16, put24, put32, put48 } from '../util/bytes.js';
 import { checksum } from '../util/checksum.js';
 import type { TunnelConfig } from '../tunnel/options.js';
 import { inPrefix, maskAddress } from '../tunnel/router.js';
-import { FLOW_WORDS } from '../flow/fields.js';
 import type { Context } from './context.js';
 import type { SwitchPort } from './model.js';
 import { enterBridge } from './output.js';
@@ -150,10 +149,12 @@ export function nativeTunnelOutput(ctx: Context, port: SwitchPort, last: boolean
   }
   // The bridge underneath sees the outer packet. Nothing it looks at concerns the inner one; what it learns it learns from statistics.
   const { base, wildcards, actions, sideEffects, imagined, effects } = ctx;
-  const before = { flow, base, wildcards, actions, sideEffects, imagined, effects };
-  ctx.flow = outerFlow(flow, device.mac, mac, route.source, outer);
-  ctx.base = ctx.flow.slice();
-  ctx.wildcards = new Int32Array(FLOW_WORDS);
+  const { flows } = world;
+  const { height } = flows;
+  ctx.flow = flows.copy(flow);
+  writeOuter(ctx.flow, device.mac, mac, route.source, outer);
+  ctx.base = flows.copy(ctx.flow);
+  ctx.wildcards = flows.empty();
   ctx.actions = [];
   ctx.sideEffects = false;
   ctx.imagined = false;
@@ -161,7 +162,14 @@ export function nativeTunnelOutput(ctx: Context, port: SwitchPort, last: boolean
   ctx.effects ??= [];
   enterBridge(ctx, device, last);
   const underneath = ctx.actions;
-  Object.assign(ctx, before);
+  ctx.flow = flow;
+  ctx.base = base;
+  ctx.wildcards = wildcards;
+  ctx.actions = actions;
+  ctx.sideEffects = sideEffects;
+  ctx.imagined = imagined;
+  ctx.effects = effects;
+  flows.release(height);
   // Without an output the header would go nowhere.
   if (underneath.length === 0) return;
   ctx.actions.push({ type: 'clone', actions: [push, ...underneath] });
@@ -211,30 +219,28 @@ function buildHeader(
   return bytes;
 }
 
-/** The flow of the encapsulated packet. */
-function outerFlow(
-  inner: FlowWords,
+/** Makes the flow of a packet that of the encapsulated one. */
+function writeOuter(
+  flow: FlowWords,
   sourceMac: number,
   destinationMac: number,
   source: Uint8Array,
   remote: Uint8Array,
-): FlowWords {
-  const flow = inner.slice();
+): void {
   const ipv6 = remote.length === 16;
   setField(flow, 'ethDst', destinationMac);
   setField(flow, 'ethSrc', sourceMac);
   for (const name of ['vlanTci', 'vlanTpid', 'innerVlanTci', 'innerVlanTpid', 'packetType', 'ipFrag', 'tpSrc'] as const)
     setField(flow, name, 0);
   setField(flow, 'ethType', ipv6 ? IPV6 : IPV4);
-  setField(flow, 'ipTos', getField(inner, 'tunTos'));
-  setField(flow, 'ipTtl', getField(inner, 'tunTtl'));
+  setField(flow, 'ipTos', getField(flow, 'tunTos'));
+  setField(flow, 'ipTtl', getField(flow, 'tunTtl'));
   setField(flow, 'ipProto', UDP);
-  setField(flow, 'tpDst', getField(inner, 'tunTpDst'));
+  setField(flow, 'tpDst', getField(flow, 'tunTpDst'));
   setBytes(flow, 'ipv4Src', ipv6 ? new Uint8Array(4) : source);
   setBytes(flow, 'ipv4Dst', ipv6 ? new Uint8Array(4) : remote);
   setBytes(flow, 'ipv6Src', ipv6 ? source : new Uint8Array(16));
   setBytes(flow, 'ipv6Dst', ipv6 ? remote : new Uint8Array(16));
-  return flow;
 }
 
 /** Asks for the next hop's MAC, through the bridge underneath, as if the request had come in on its device. */

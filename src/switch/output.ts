@@ -5,6 +5,7 @@
 import { getField, setField, type FlowWords } from '../flow/fields.js';
 import { commit, commitTunnel } from './commit.js';
 import { inputPort, type Context } from './context.js';
+import { copyWords } from './flow-stack.js';
 import { clearConntrack, finishFreezing } from './freeze.js';
 import { mirrorPacket } from './mirror.js';
 import { findPort, type SwitchPort } from './model.js';
@@ -48,12 +49,14 @@ export function output(ctx: Context, port: SwitchPort, last = false, maxLength =
 }
 
 function outputTunnel(ctx: Context, port: SwitchPort, datapathPort: number, last: boolean, maxLength: number): void {
-  // What the port sets in the tunnel metadata is not to be seen by anything that follows.
-  const tunnel = ctx.flow.slice(12, 30);
+  const { flows } = ctx.world;
+  const { height } = flows;
+  const before = flows.copy(ctx.flow);
   prepareTunnel(ctx, port);
   if (remoteAddress(ctx.flow) === ctx.arrivedAt) {
     // Open vSwitch leaves the metadata as the port has set them here, and what follows may see them.
     ctx.reporter?.report('Not tunneling to our own address', 'warning');
+    flows.release(height);
     return;
   }
   count(ctx, 'sent', port);
@@ -64,11 +67,13 @@ function outputTunnel(ctx: Context, port: SwitchPort, datapathPort: number, last
   } else {
     ctx.reporter?.report('output to kernel tunnel');
     commitTunnel(ctx);
-    ctx.flow.set(tunnel, 12);
+    copyWords(ctx.flow, before, 12, 30);
     commit(ctx);
     ctx.actions.push({ type: 'output', port: datapathPort });
   }
-  ctx.flow.set(tunnel, 12);
+  // What the port sets in the tunnel metadata is not to be seen by anything that follows.
+  copyWords(ctx.flow, before, 12, 30);
+  flows.release(height);
 }
 
 function count(ctx: Context, type: 'sent' | 'received', port: SwitchPort): void {
@@ -102,9 +107,11 @@ function findPeer(ctx: Context, name: string): SwitchPort | undefined {
 export function enterBridge(ctx: Context, port: SwitchPort, last: boolean): void {
   // Patch ports may lead in circles, and bridges that flood multiply: `lookupTable` sets the limits.
   const { bridge, flow, mirrors } = ctx;
-  const tunnelWildcards = ctx.wildcards.slice(12, 30);
+  const { flows } = ctx.world;
+  const { height } = flows;
+  const wildcardsBefore = flows.copy(ctx.wildcards);
   ctx.reporter?.enter('bridge', `bridge("${port.bridge.name}")`);
-  ctx.flow = flow.slice();
+  ctx.flow = flows.copy(flow);
   ctx.flow.fill(0, 12, 30);
   clearConntrack(ctx.flow);
   ctx.flow.fill(0, 84, 102);
@@ -120,6 +127,7 @@ export function enterBridge(ctx: Context, port: SwitchPort, last: boolean): void
   if (port.bridge !== bridge) ctx.mirrors = mirrors;
   ctx.bridge = bridge;
   ctx.flow = flow;
-  ctx.wildcards.set(tunnelWildcards, 12);
+  copyWords(ctx.wildcards, wildcardsBefore, 12, 30);
+  flows.release(height);
   ctx.reporter?.leave();
 }

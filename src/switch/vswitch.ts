@@ -11,7 +11,7 @@
 import type { Action } from '../action/types.js';
 import { Datapath, type DatapathOptions, type Upcall } from '../datapath/datapath.js';
 import type { DatapathPort } from '../datapath/ports.js';
-import { GROUPS_WORD, getField, sealKey, type FlowWords } from '../flow/fields.js';
+import { FLOW_WORDS, GROUPS_WORD, getField, sealKey, type FlowWords } from '../flow/fields.js';
 import { createIdlePort } from '../io/idle-port.js';
 import type { Port } from '../io/port.js';
 import { formatRule } from '../openflow/format.js';
@@ -31,8 +31,10 @@ import { MegaflowError } from '../util/errors.js';
 import { Events } from '../util/events.js';
 import { REASON_COUNT, reasonCounts, reasonName } from '../util/reason.js';
 import type { World } from './context.js';
+import { FlowStack } from './flow-stack.js';
 import { MacTable, parseCount, DEFAULT_AGING_SECONDS, DEFAULT_MAC_TABLE_SIZE } from './mac-table.js';
 import { DropRates, type DropRate } from './drop-rates.js';
+import { MaskMemory } from './mask-memory.js';
 import { createMirrors } from './mirror-config.js';
 import {
   LOCAL,
@@ -52,7 +54,7 @@ import {
   type RevalidatorOptions,
   type SweepStatistics,
 } from './revalidate.js';
-import { translate, type Origin, type TranslateOptions, type Translation } from './translate.js';
+import { translate, type FinalFlow, type Origin, type TranslateOptions, type Translation } from './translate.js';
 import { sameVlanRules, vlanRules, type VlanColumns } from './vlan.js';
 
 export interface VSwitchOptions
@@ -154,6 +156,8 @@ export class VSwitch {
       neighbours: this.neighbours,
       listeners: this.#listeners,
       recirculations: this.#recirculations,
+      flows: new FlowStack(),
+      masks: new MaskMemory(),
       nowMs: () => this.clock.now(),
       addressesOf: (device) => this.#addresses.filter((address) => address.device === device),
       findBridgePort: (name) => this.#findBridgePort(name),
@@ -803,7 +807,7 @@ export class VSwitch {
   }
 
   /** What would become of a packet with this key: nothing is learned, sent or installed. `key` need not be sealed. */
-  translate(key: FlowWords): Translation | undefined {
+  translate(key: FlowWords): (Translation & FinalFlow) | undefined {
     if (key[GROUPS_WORD] === 0) sealKey(key);
     const port = this.originOf(key);
     return port && this.trace(port, key, { traceOf: 'flow' });
@@ -815,13 +819,19 @@ export class VSwitch {
   }
 
   /** As `translate`, for a flow (`FLOW_WORDS` words, or a key) that came in there, with its steps reported. */
-  trace(origin: Origin, flow: FlowWords, options: Pick<TranslateOptions, 'traceOf' | 'reporter'>): Translation {
+  trace(
+    origin: Origin,
+    flow: FlowWords,
+    options: Pick<TranslateOptions, 'traceOf' | 'reporter'>,
+  ): Translation & FinalFlow {
+    const final = { flow: new Int32Array(FLOW_WORDS), wildcards: new Int32Array(FLOW_WORDS) };
     const translation = translate({ ...this.#world, sendFrom: () => undefined }, origin, flow, {
       sideEffects: false,
+      final,
       ...options,
     });
     this.#recirculations.release(translation.recirculations);
-    return translation;
+    return { ...translation, ...final };
   }
 
   // ---- housekeeping ------------------------------------------------------------------------------------------------------
