@@ -85,8 +85,8 @@ export interface Context {
   actions: Action[];
   /** The port that it came in on from outside, before it went round; undefined: none that is known, or a patch port. */
   readonly origin: SwitchPort | undefined;
-  /** Destination of the tunnel it came through, `::` for none: it is not sent there again. */
-  arrivedAt: string;
+  /** The key of the packet: to the destination of the tunnel that it came through it is not sent again. */
+  readonly arrivedAs: FlowWords;
   /** Whether tables may learn from this packet: false for revalidation and for what happens behind a tunnel header. */
   sideEffects: boolean;
   /** A packet is traced: what tables would learn from it is reported, and not done. */

@@ -3,7 +3,16 @@
  * one of its tunnels (`tnl_pop`). On the way it learns who its neighbours are (Open vSwitch's native_tunnel_output,
  * terminate_native_tunnel, lib/netdev-native-tnl.c).
  */
-import { TunnelFlags, getBytes, getField, setBytes, setExact, setField, type FlowWords } from '../flow/fields.js';
+import {
+  TunnelFlags,
+  fields,
+  getBytes,
+  getField,
+  setBytes,
+  setExact,
+  setField,
+  type FlowWords,
+} from '../flow/fields.js';
 import { VXLAN_TYPE } from '../action/push.js';
 import type { Action } from '../action/types.js';
 import { buildFrame } from '../packet/build.js';
@@ -94,9 +103,27 @@ export function tunnelAddress(flow: FlowWords, side: 'source' | 'destination'): 
   return getBytes(flow, side === 'source' ? 'tunIpv6Src' : 'tunIpv6Dst');
 }
 
-/** Where the flow's tunnel leads, as text. */
-export function remoteAddress(flow: FlowWords): string {
-  return formatIp(tunnelAddress(flow, 'destination'));
+const DESTINATION = fields.tunDst.at >> 2;
+const IPV6_DESTINATION = fields.tunIpv6Dst.at >> 2;
+
+/** Whether a flow has come, or goes, through a tunnel. */
+export function hasTunnel(flow: FlowWords): boolean {
+  return (
+    (flow[DESTINATION] |
+      flow[IPV6_DESTINATION] |
+      flow[IPV6_DESTINATION + 1] |
+      flow[IPV6_DESTINATION + 2] |
+      flow[IPV6_DESTINATION + 3]) !==
+    0
+  );
+}
+
+/** Whether the tunnels of two flows lead to the same address, or to none. */
+export function isSameDestination(one: FlowWords, other: FlowWords): boolean {
+  if (one[DESTINATION] !== other[DESTINATION]) return false;
+  if (one[DESTINATION] !== 0) return true;
+  for (let word = IPV6_DESTINATION; word < IPV6_DESTINATION + 4; word++) if (one[word] !== other[word]) return false;
+  return true;
 }
 
 /**

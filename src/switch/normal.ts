@@ -142,9 +142,14 @@ export function outputNormal(ctx: Context, port: SwitchPort, tags: Tags): void {
   const { vlan } = port;
   if (vlan.mode === 'dot1q-tunnel' && vlan.cvlans) setField(wildcards, 'innerVlanTci', 0xffff);
   const outside = translateOutput(vlan, tags);
-  if (vlan.priorityTags !== 'never') outside.priority = getField(flow, 'vlanTci') & 0xe000;
-  const [tag, tpid, inner] = [flow[5], flow[10], flow[48]];
-  writeTags(flow, outside, vlan.priorityTags);
+  const tag = flow[5];
+  const tpid = flow[10];
+  const inner = flow[48];
+  writeTags(
+    flow,
+    vlan.priorityTags === 'never' ? outside : { ...outside, priority: getField(flow, 'vlanTci') & 0xe000 },
+    vlan.priorityTags,
+  );
   output(ctx, port);
   flow[5] = tag;
   flow[10] = tpid;

@@ -2,14 +2,14 @@
  * Sending the packet of a translation out of a port: through a patch port into the next bridge, into a tunnel, up to the tunnel that
  * a frame for one of our own addresses belongs to, or plainly (Open vSwitch's compose_output_action).
  */
-import { getField, setField, type FlowWords } from '../flow/fields.js';
+import { getField, setField } from '../flow/fields.js';
 import { commit, commitTunnel } from './commit.js';
 import { inputPort, type Context } from './context.js';
 import { copyWords } from './flow-stack.js';
 import { clearConntrack, finishFreezing } from './freeze.js';
 import { mirrorPacket } from './mirror.js';
 import { findPort, type SwitchPort } from './model.js';
-import { nativeTunnelOutput, prepareTunnel, remoteAddress, terminateTunnel } from './native-tunnel.js';
+import { isSameDestination, nativeTunnelOutput, prepareTunnel, terminateTunnel } from './native-tunnel.js';
 import { cloneActions } from './openflow-actions.js';
 import { lookupTable } from './pipeline.js';
 
@@ -35,7 +35,11 @@ export function output(ctx: Context, port: SwitchPort, last = false, maxLength =
     return;
   }
 
-  const before = saveHeaders(flow);
+  // The tags and the TOS, which a port may change for what it sends.
+  const tag = flow[5];
+  const ip = flow[6];
+  const tpid = flow[10];
+  const inner = flow[48];
   if (port.tunnel) outputTunnel(ctx, port, port.tunnel.datapathPort, last, maxLength);
   else if (port.type !== 'patch') {
     commit(ctx);
@@ -45,7 +49,10 @@ export function output(ctx: Context, port: SwitchPort, last = false, maxLength =
     count(ctx, 'sent', port);
   }
   mirrorPacket(ctx, port, 'destination');
-  restoreHeaders(flow, before);
+  flow[5] = tag;
+  flow[6] = ip;
+  flow[10] = tpid;
+  flow[48] = inner;
 }
 
 function outputTunnel(ctx: Context, port: SwitchPort, datapathPort: number, last: boolean, maxLength: number): void {
@@ -53,7 +60,7 @@ function outputTunnel(ctx: Context, port: SwitchPort, datapathPort: number, last
   const { height } = flows;
   const before = flows.copy(ctx.flow);
   prepareTunnel(ctx, port);
-  if (remoteAddress(ctx.flow) === ctx.arrivedAt) {
+  if (isSameDestination(ctx.flow, ctx.arrivedAs)) {
     // Open vSwitch leaves the metadata as the port has set them here, and what follows may see them.
     ctx.reporter?.report('Not tunneling to our own address', 'warning');
     flows.release(height);
@@ -78,18 +85,6 @@ function outputTunnel(ctx: Context, port: SwitchPort, datapathPort: number, last
 
 function count(ctx: Context, type: 'sent' | 'received', port: SwitchPort): void {
   ctx.effects?.push({ type, port });
-}
-
-/** The tags and the TOS, which a port may change for what it sends: [tci and type, tpid and flags, inner tag, ip]. */
-function saveHeaders(flow: FlowWords): [number, number, number, number] {
-  return [flow[5], flow[10], flow[48], flow[6]];
-}
-
-function restoreHeaders(flow: FlowWords, [tag, tpid, inner, ip]: [number, number, number, number]): void {
-  flow[5] = tag;
-  flow[10] = tpid;
-  flow[48] = inner;
-  flow[6] = ip;
 }
 
 function findPeer(ctx: Context, name: string): SwitchPort | undefined {

@@ -19,7 +19,7 @@ import { inputPort, type Context, type Effect, type Reporter, type TranslationEr
 import { finishFreezing, thaw } from './freeze.js';
 import { mirrorPacket } from './mirror.js';
 import { isMirrorOutput, type Bridge, type SwitchPort } from './model.js';
-import { remoteAddress, tunnelAddress } from './native-tunnel.js';
+import { hasTunnel } from './native-tunnel.js';
 import { executeActions } from './openflow-actions.js';
 import { findRule } from './pipeline.js';
 
@@ -103,7 +103,7 @@ function translateFlow(
     wildcards,
     actions: [],
     origin: port?.type === 'patch' ? undefined : port,
-    arrivedAt: remoteAddress(flow),
+    arrivedAs: key,
     sideEffects: options.sideEffects,
     imagined: options.traceOf === 'packet',
     effects: options.traceOf ? undefined : effects,
@@ -183,10 +183,6 @@ function run(ctx: Context, port: SwitchPort | undefined): void {
     if (ctx.error === undefined) finishFreezing(ctx);
   }
   if (isLookup) reporter?.leave();
-}
-
-function hasTunnel(flow: FlowWords): boolean {
-  return tunnelAddress(flow, 'destination').some((byte) => byte !== 0);
 }
 
 function isIp(flow: FlowWords): boolean {

@@ -45,7 +45,7 @@ import {
   type PortConfig,
   type SwitchPort,
 } from './model.js';
-import { tunnelAddress } from './native-tunnel.js';
+import { hasTunnel, tunnelAddress } from './native-tunnel.js';
 import { Recirculations } from './recirculation.js';
 import {
   Revalidator,
@@ -784,14 +784,13 @@ export class VSwitch {
     }
     const number = getField(key, 'inPort');
     // Frames with tunnel metadata are those of tunnel ports, whatever else they say.
-    const remote = tunnelAddress(key, 'destination');
-    if (remote.every((byte) => byte === 0)) return this.#byDatapathPort[number];
+    if (!hasTunnel(key)) return this.#byDatapathPort[number];
     // Ports take frames. What else VXLAN-GPE may carry finds none.
     if (getField(key, 'packetType') !== 0) return undefined;
     return this.#tunnels.find(number, {
       key: getField(key, 'tunIdHigh') * 0x1_0000_0000 + getField(key, 'tunId'),
       source: tunnelAddress(key, 'source'),
-      destination: remote,
+      destination: tunnelAddress(key, 'destination'),
     })?.owner;
   }
 
