@@ -348,6 +348,11 @@ export class Datapath {
     return numbers;
   }
 
+  /** Every flow number is below it. */
+  get flowCapacity(): number {
+    return this.#flows.classifier.flowCapacity;
+  }
+
   hasFlow(flow: number): boolean {
     return this.#flows.has(flow);
   }
@@ -358,25 +363,39 @@ export class Datapath {
 
   /** One flow as data. Allocates. */
   flow(flow: number): FlowInfo {
-    const { classifier, tunnelPorts } = this.#flows;
     const list = this.#flows.actionsOf(flow);
     const tcpFlags = this.#counter(flow, Counter.tcpFlags);
     const key = new Int32Array(KEY_WORDS);
-    classifier.keyOf(flow, key);
-    if (tunnelPorts[flow] !== 0) {
-      key[TUNNEL_PORTS_WORD] = tunnelPorts[flow];
-      sealKey(key);
-    }
+    this.readFlowKey(flow, key);
     return {
       flow,
       key,
-      mask: classifier.maskOf(flow),
+      mask: this.flowMask(flow),
       actions: list.actions,
       packets: this.flowPackets(flow),
       bytes: this.flowBytes(flow),
       usedMs: this.flowUsedMs(flow),
       tcpFlags: ((tcpFlags & 0xff) << 8) | (tcpFlags >>> 8),
     };
+  }
+
+  /** Writes the key of a flow, as it was installed, into `KEY_WORDS` words. Throws `not-found`. */
+  readFlowKey(flow: number, key: FlowWords): void {
+    const { classifier, tunnelPorts } = this.#flows;
+    classifier.keyOf(flow, key);
+    if (tunnelPorts[flow] === 0) return;
+    key[TUNNEL_PORTS_WORD] = tunnelPorts[flow];
+    sealKey(key);
+  }
+
+  /** The mask of a flow, shared by all that have it: not to be written to. Throws `not-found`. */
+  flowMask(flow: number): FlowWords {
+    return this.#flows.classifier.maskOf(flow);
+  }
+
+  /** The actions of a flow, shared by all that have them. Throws `not-found`. */
+  flowActions(flow: number): readonly Action[] {
+    return this.#flows.actionsOf(flow).actions;
   }
 
   /** The text of a flow's actions. */

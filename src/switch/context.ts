@@ -4,33 +4,17 @@
  */
 import type { Action } from '../action/types.js';
 import { getField, type FlowWords } from '../flow/fields.js';
+import type { Effect } from './effects.js';
 import type { FlowStack } from './flow-stack.js';
 import type { Freeze, FrozenAction } from './freeze.js';
 import type { MaskMemory } from './mask-memory.js';
 import type { Bridge, SwitchPort } from './model.js';
 import type { Recirculations } from './recirculation.js';
-import type { FlowTables, OpenFlowRule } from '../openflow/table.js';
+import type { OpenFlowRule } from '../openflow/table.js';
 import type { PortNames } from '../openflow/ports.js';
-import type { LearnAction } from '../openflow/types.js';
 import type { NeighbourTable } from '../tunnel/neighbours.js';
 import type { Router } from '../tunnel/router.js';
 import type { ListenerTable } from '../tunnel/listeners.js';
-
-/** What a flow does beside forwarding, each time packets of it have been counted. */
-export type Effect =
-  | {
-      readonly type: 'learn';
-      readonly bridge: Bridge;
-      readonly port: SwitchPort;
-      readonly mac: number;
-      readonly vlan: number;
-      readonly gratuitousArp: boolean;
-    }
-  | { readonly type: 'neighbour'; readonly bridge: string; readonly ip: Uint8Array }
-  | { readonly type: 'rule'; readonly tables: FlowTables; readonly rule: OpenFlowRule }
-  | { readonly type: 'learn-rule'; readonly tables: FlowTables; readonly action: LearnAction; readonly flow: FlowWords }
-  | { readonly type: 'received'; readonly port: SwitchPort }
-  | { readonly type: 'sent'; readonly port: SwitchPort };
 
 /** The switch, as far as translation needs it. */
 export interface World {

@@ -15,7 +15,8 @@ import {
   setField,
   type FlowWords,
 } from '../flow/fields.js';
-import { inputPort, type Context, type Effect, type Reporter, type TranslationError, type World } from './context.js';
+import { inputPort, type Context, type Reporter, type TranslationError, type World } from './context.js';
+import type { Effect } from './effects.js';
 import { finishFreezing, thaw } from './freeze.js';
 import { mirrorPacket } from './mirror.js';
 import { isMirrorOutput, type Bridge, type SwitchPort } from './model.js';

@@ -31,6 +31,7 @@ import { MegaflowError } from '../util/errors.js';
 import { Events } from '../util/events.js';
 import { REASON_COUNT, reasonCounts, reasonName } from '../util/reason.js';
 import type { World } from './context.js';
+import { applyEffects } from './effects.js';
 import { FlowStack } from './flow-stack.js';
 import { MacTable, parseCount, DEFAULT_AGING_SECONDS, DEFAULT_MAC_TABLE_SIZE } from './mac-table.js';
 import { DropRates, type DropRate } from './drop-rates.js';
@@ -47,13 +48,7 @@ import {
 } from './model.js';
 import { hasTunnel, tunnelAddress } from './native-tunnel.js';
 import { Recirculations } from './recirculation.js';
-import {
-  Revalidator,
-  SWEEP_INTERVAL_MS,
-  applyEffects,
-  type RevalidatorOptions,
-  type SweepStatistics,
-} from './revalidate.js';
+import { Revalidator, SWEEP_INTERVAL_MS, type RevalidatorOptions, type SweepStatistics } from './revalidate.js';
 import { translate, type FinalFlow, type Origin, type TranslateOptions, type Translation } from './translate.js';
 import { sameVlanRules, vlanRules, type VlanColumns } from './vlan.js';
 
@@ -97,8 +92,9 @@ export interface SwitchCounters {
 }
 
 const INTERFACE_TYPES: readonly InterfaceType[] = ['system', 'internal', 'vxlan', 'patch'];
-/** Flows that a turn of revalidation looks at before packets have theirs. */
+/** Flows that a turn of revalidation looks at before packets have theirs, and milliseconds that it takes: whichever comes first. */
 const FLOWS_PER_SLICE = 2000;
+const SLICE_MS = 1;
 /** Least time between the beginnings of two sweeps. */
 const LEAST_SWEEP_GAP_MS = 5;
 
@@ -743,7 +739,7 @@ export class VSwitch {
     if (!port) return null;
     const { sequence } = this.#revalidator;
     const translation = translate(this.#world, port, key, { sideEffects: true });
-    applyEffects(this.#world, translation.effects, 1, packet.length);
+    this.#applyEffects(translation, key, packet.length);
     this.#noteChanges();
     const { mask, actions, installed, recirculations } = translation;
     // Packets that go round find their state for a while, whether there is a flow or not.
@@ -754,7 +750,7 @@ export class VSwitch {
       install: this.#revalidator.wasDeleted(key) ? null : installed === actions ? undefined : installed,
       installed: (flow) => {
         this.#looseRecirculations.delete(recirculations);
-        this.#revalidator.track(flow, sequence, translation);
+        this.#revalidator.track(flow, key, sequence, translation);
         this.#events.emit('flow-installed', () => ({ flow, key, mask, actions: this.datapath.flowActionsText(flow) }));
       },
     };
@@ -771,6 +767,12 @@ export class VSwitch {
     this.#noteChanges();
     if (recirculations.length !== 0) this.#looseRecirculations.add(recirculations);
     return actions;
+  }
+
+  /** Does for a packet what its translation does beside forwarding. */
+  #applyEffects({ effects }: Translation, key: FlowWords, bytes: number): void {
+    const source = getField(key, 'ethSrc');
+    applyEffects(this.neighbours, effects, { packets: 1, bytes, source, nowMs: this.clock.now() });
   }
 
   /** The port that a packet with this key came in on. */
@@ -799,7 +801,7 @@ export class VSwitch {
     const key = this.datapath.keyOf(frame, Math.max(0, port.datapathPort));
     if (!key) return;
     const translation = translate(this.#world, port, key, { sideEffects: true, depth });
-    applyEffects(this.#world, translation.effects, 1, frame.length);
+    this.#applyEffects(translation, key, frame.length);
     this.datapath.execute(frame, translation.actions, Math.max(0, port.datapathPort));
     this.#recirculations.release(translation.recirculations);
     this.#noteChanges();
@@ -878,7 +880,7 @@ export class VSwitch {
   #turn(): void {
     this.#age();
     this.#beginWhatIsDue(LEAST_SWEEP_GAP_MS);
-    const done = this.#revalidator.step(FLOWS_PER_SLICE);
+    const done = this.#revalidator.step(FLOWS_PER_SLICE, this.clock.now() + SLICE_MS);
     // A listener may have closed the switch.
     if (this.#closed) return;
     if (!done) {
@@ -942,7 +944,8 @@ export class VSwitch {
     this.#dropRates.run();
     for (const bridge of this.#bridges.values()) {
       bridge.macTable.sweep();
-      if (bridge.tables.expire(this.clock.now()).length !== 0) this.#changed = true;
+      // In the midst of a sweep it is left to the next one, which the table's sequence calls for.
+      if (bridge.tables.expire(this.clock.now()).length !== 0 && !this.#revalidator.sweeping) this.#changed = true;
     }
     this.neighbours.sweep();
     for (const ids of this.#looseRecirculations) this.#recirculations.release(ids);
@@ -952,11 +955,12 @@ export class VSwitch {
 
   #beginWhatIsDue(gapMs: number): void {
     const sinceMs = this.clock.now() - this.#revalidator.startMs;
-    // A changed configuration does not wait.
-    if (this.#changed || (this.#tablesChanged() && sinceMs >= gapMs)) {
+    // A changed configuration does not wait. What is learned does until the sweep under way is done, lest sweeps begin and none ends.
+    const { sweeping } = this.#revalidator;
+    if (this.#changed || (!sweeping && this.#tablesChanged() && sinceMs >= gapMs)) {
       this.#noteInvalid();
       this.#revalidator.begin();
-    } else if (!this.#revalidator.sweeping && sinceMs >= SWEEP_INTERVAL_MS) this.#revalidator.begin();
+    } else if (!sweeping && sinceMs >= SWEEP_INTERVAL_MS) this.#revalidator.begin();
   }
 
   /** If anything has changed, all flows are to be translated again. */
