@@ -36,6 +36,8 @@ const ECN = 3;
 const ARP_REPLY = 2;
 const SOLICITATION = 135;
 const ADVERTISEMENT = 136;
+const NO_IPV4 = new Uint8Array(4);
+const NO_IPV6 = new Uint8Array(16);
 
 function isIp(flow: FlowWords): boolean {
   const type = getField(flow, 'ethType');
@@ -92,8 +94,8 @@ function setTunnelAddress(
   v6: 'tunIpv6Src' | 'tunIpv6Dst',
   ip: Uint8Array | undefined,
 ): void {
-  setBytes(flow, v4, ip?.length === 4 ? ip : new Uint8Array(4));
-  setBytes(flow, v6, ip?.length === 16 ? ip : new Uint8Array(16));
+  setBytes(flow, v4, ip?.length === 4 ? ip : NO_IPV4);
+  setBytes(flow, v6, ip?.length === 16 ? ip : NO_IPV6);
 }
 
 /** The tunnel address of a flow, 4 or 16 bytes. */
@@ -264,10 +266,10 @@ function writeOuter(
   setField(flow, 'ipTtl', getField(flow, 'tunTtl'));
   setField(flow, 'ipProto', UDP);
   setField(flow, 'tpDst', getField(flow, 'tunTpDst'));
-  setBytes(flow, 'ipv4Src', ipv6 ? new Uint8Array(4) : source);
-  setBytes(flow, 'ipv4Dst', ipv6 ? new Uint8Array(4) : remote);
-  setBytes(flow, 'ipv6Src', ipv6 ? source : new Uint8Array(16));
-  setBytes(flow, 'ipv6Dst', ipv6 ? remote : new Uint8Array(16));
+  setBytes(flow, 'ipv4Src', ipv6 ? NO_IPV4 : source);
+  setBytes(flow, 'ipv4Dst', ipv6 ? NO_IPV4 : remote);
+  setBytes(flow, 'ipv6Src', ipv6 ? source : NO_IPV6);
+  setBytes(flow, 'ipv6Dst', ipv6 ? remote : NO_IPV6);
 }
 
 /** Asks for the next hop's MAC, through the bridge underneath, as if the request had come in on its device. */

@@ -2,7 +2,7 @@
  * VLAN rules of ports (ovs-vswitchd.conf.db(5), "VLAN Configuration"): which frames a port takes, in which VLAN they then are, and
  * how they look when they leave. The names follow the `vlan_mode` column.
  */
-import { VLAN_PRESENT, getField, setField, type FlowWords } from '../flow/fields.js';
+import { VLAN_PRESENT, fields, getField, setField, type FlowWords } from '../flow/fields.js';
 import { MegaflowError } from '../util/errors.js';
 
 export type VlanMode = 'access' | 'trunk' | 'native-tagged' | 'native-untagged' | 'dot1q-tunnel';
@@ -39,6 +39,11 @@ export interface Tags {
   readonly innerVid: number;
   readonly innerPriority: number;
 }
+
+/** Words of the outer tag and its TPID, of which each has the upper half, and of the inner tag. */
+const TAG_WORD = fields.vlanTci.at >> 2;
+const TPID_WORD = fields.vlanTpid.at >> 2;
+const INNER_TAG_WORD = fields.innerVlanTci.at >> 2;
 
 const NO_TAGS: Tags = { tpid: 0, vid: 0, priority: 0, innerTpid: 0, innerVid: 0, innerPriority: 0 };
 
@@ -118,6 +123,12 @@ export function readTags(flow: FlowWords): Tags {
 
 /** Writes tags into a flow. VID and priority 0 mean no tag, unless priority tags are always sent and there was one. */
 export function writeTags(flow: FlowWords, tags: Tags, priorityTags: VlanRules['priorityTags']): void {
+  if (tags === NO_TAGS) {
+    flow[TAG_WORD] &= 0xffff;
+    flow[TPID_WORD] &= 0xffff;
+    flow[INNER_TAG_WORD] = 0;
+    return;
+  }
   const present = (tpid: number, tci: number): boolean => tci !== 0 || (priorityTags === 'always' && tpid !== 0);
   const outer = tags.vid | tags.priority;
   const outerPresent = present(tags.tpid, outer);
