@@ -25,6 +25,8 @@ class Entry<P> implements MacEntry<P> {
   port: P;
   expiresSecond: number;
   lockedUntilMs = 0;
+  /** Another one in its VLAN whose MAC has the same low 32 bits. */
+  next: Entry<P> | undefined = undefined;
   readonly place: Place<Entry<P>> = createPlace<Entry<P>>(this);
   readonly placeOfPort: Place<Entry<P>> = createPlace<Entry<P>>(this);
 
@@ -59,6 +61,7 @@ export class MacTable<P> {
   #staticCount = 0;
   #size = DEFAULT_MAC_TABLE_SIZE;
   #floodVlans: ReadonlySet<number> = new Set();
+  // By the low 32 bits of the MAC: V8 finds integers in a map three times as fast as other numbers.
   readonly #byVlan = new Map<number, Map<number, Entry<P>>>();
   readonly #used = new Recency<Entry<P>>();
   readonly #usage = new PortUsage<P, Entry<P>>();
@@ -110,7 +113,13 @@ export class MacTable<P> {
 
   /** The entry for a destination; none for multicast and in flood VLANs. */
   lookup(mac: number, vlan: number): MacEntry<P> | undefined {
-    return this.#isKept(mac, vlan) ? this.#byVlan.get(vlan)?.get(mac) : undefined;
+    return this.#isKept(mac, vlan) ? this.#find(mac, vlan) : undefined;
+  }
+
+  #find(mac: number, vlan: number): Entry<P> | undefined {
+    let entry = this.#byVlan.get(vlan)?.get(mac | 0);
+    while (entry && entry.mac !== mac) entry = entry.next;
+    return entry;
   }
 
   #isKept(mac: number, vlan: number): boolean {
@@ -120,7 +129,7 @@ export class MacTable<P> {
   /** Learns a source; `gratuitousArp` as the switch tells it. */
   learn(mac: number, vlan: number, port: P, gratuitousArp: boolean): void {
     if (!this.#isKept(mac, vlan)) return;
-    const found = this.#byVlan.get(vlan)?.get(mac);
+    const found = this.#find(mac, vlan);
     if (found) {
       if (found.expiresSecond === Infinity) return;
       // Within the second nothing changes, unless it moves or gratuitous ARP locks it.
@@ -143,7 +152,7 @@ export class MacTable<P> {
 
   /** Adds a static entry, or makes one static; answers the entry that `lookup` would have found there. */
   addStatic(mac: number, vlan: number, port: P): { port: P; isStatic: boolean } | undefined {
-    const found = this.#byVlan.get(vlan)?.get(mac);
+    const found = this.#find(mac, vlan);
     const isStatic = found?.expiresSecond === Infinity;
     const before = this.lookup(mac, vlan) && { port: found!.port, isStatic };
     const entry = found ?? this.#insert(mac, vlan, port);
@@ -157,7 +166,7 @@ export class MacTable<P> {
 
   /** Removes a static entry; false when `lookup` finds none. */
   removeStatic(mac: number, vlan: number): boolean {
-    const entry = this.#isKept(mac, vlan) ? this.#byVlan.get(vlan)?.get(mac) : undefined;
+    const entry = this.#isKept(mac, vlan) ? this.#find(mac, vlan) : undefined;
     if (entry?.expiresSecond !== Infinity) return false;
     this.#staticCount--;
     this.#remove(entry);
@@ -204,7 +213,8 @@ export class MacTable<P> {
     const entry = new Entry(mac, vlan, port, this.#second() + this.#agingSeconds);
     let byMac = this.#byVlan.get(vlan);
     if (!byMac) this.#byVlan.set(vlan, (byMac = new Map()));
-    byMac.set(mac, entry);
+    entry.next = byMac.get(mac | 0);
+    byMac.set(mac | 0, entry);
     this.#used.add(entry.place);
     this.#usage.add(port, entry.placeOfPort);
     return entry;
@@ -223,7 +233,14 @@ export class MacTable<P> {
   }
 
   #remove(entry: Entry<P>): void {
-    this.#byVlan.get(entry.vlan)?.delete(entry.mac);
+    const byMac = this.#byVlan.get(entry.vlan)!;
+    const low = entry.mac | 0;
+    let before = byMac.get(low);
+    if (before !== entry) {
+      while (before!.next !== entry) before = before!.next;
+      before!.next = entry.next;
+    } else if (entry.next) byMac.set(low, entry.next);
+    else byMac.delete(low);
     this.#used.remove(entry.place);
     this.#usage.remove(entry.port, entry.placeOfPort);
     this.changed = true;
