@@ -1,9 +1,10 @@
-// npm run bench [-- --json | --baseline] [--quick]: what each stage of the fast path takes, in nanoseconds of processor time a packet.
+// npm run bench [-- --json | --baseline | --growth | --tables] [--quick]: what each stage of the fast path takes, in nanoseconds of processor time a packet.
 //
 //   --json      one JSON object instead of a table
 //   --baseline  forward, encapsulate and decapsulate beside baseline.c, compiled here by the C compiler, in turn in the same rounds; the
 //               ratios are what carries over to another machine
 //   --growth    what a packet takes as frames, subtables and flows grow (growth.mjs), and what flows cost beside (tables.mjs)
+//   --tables    that last part alone: memory, upcalls, sweeps
 //   --ports     what the ports of megaflow/node carry, in frames a second (ports.mjs); root for macvtap
 //   --quick     fewer packets and rounds
 //
@@ -20,7 +21,7 @@ import { FRAME_BYTES, SUBTABLES, createFrameBench, createSubtableBench } from '.
 import { createStages } from './stages.mjs';
 
 const flags = new Set(process.argv.slice(2));
-const known = ['--json', '--baseline', '--growth', '--ports', '--quick', '--one', '--stages'];
+const known = ['--json', '--baseline', '--growth', '--ports', '--tables', '--quick', '--one', '--stages'];
 const isQuick = flags.has('--quick');
 const ROUNDS = isQuick ? 5 : 9;
 const PACKETS = isQuick ? 1 << 18 : 1 << 20;
@@ -198,6 +199,11 @@ function growth() {
       );
     });
   }
+  tables();
+}
+
+/** What flows cost beside: memory, upcalls, sweeps. */
+function tables() {
   console.log(
     runPinned([
       process.execPath,
@@ -211,11 +217,12 @@ function growth() {
 if (flags.has('--one')) one();
 else if (flags.has('--stages')) await stages();
 else if (process.argv.slice(2).some((word) => !known.includes(word))) {
-  console.error('usage: npm run bench -- [--json] [--baseline] [--growth] [--ports] [--quick]');
+  console.error('usage: npm run bench -- [--json] [--baseline] [--growth] [--tables] [--ports] [--quick]');
   process.exit(2);
 } else if (flags.has('--baseline')) baseline();
 else if (flags.has('--growth')) growth();
 else if (flags.has('--ports')) ports();
+else if (flags.has('--tables')) tables();
 else {
   const single = JSON.parse(runPinned([process.execPath, self, '--stages', ...(isQuick ? ['--quick'] : [])]));
   const results = [...single, ...(await lookups()), ...endToEnd()];

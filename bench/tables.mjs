@@ -1,5 +1,5 @@
 // What flows cost that no packet meets: bytes and nanoseconds a megaflow (a million of NORMAL's IPv4 flows under 8 masks and 16 lists of actions),
-// a revalidation sweep over 200,000 flows and its longest slice, upcalls a second.
+// upcalls a second, and what it takes to look after 200,000 flows: bytes each with all that the switch knows of them, sweeps and their longest turn.
 //
 //     taskset -c 1 node --expose-gc bench/tables.mjs [--quick]
 //
@@ -12,7 +12,6 @@ import {
   VSwitch,
   createIdlePort,
   createMatch,
-  flushFdb,
   sealKey,
   setExact,
   setField,
@@ -23,6 +22,11 @@ import { innerFrame } from './frames.mjs';
 
 const ACTION_LISTS = 16;
 const MASKS = 8;
+const PORTS = 8;
+/** Upcalls of a round; the median is over rounds. */
+const UPCALLS = 5000;
+/** Hosts behind the ports of the bridge that is swept: 60 a port, so that there are 201,600 pairs on different ports. */
+const HOSTS = 480;
 
 /** Bytes in use, on the heap and beside it. */
 async function usedBytes() {
@@ -90,132 +94,172 @@ export async function measureTable(count = 1_000_000) {
   ];
 }
 
-/** A bridge with so many ports that nothing is behind. */
-function createBridge(/** @type {number} */ ports) {
-  const clock = new ManualClock();
-  const vswitch = new VSwitch({ clock, exactMatchEntries: 8192 });
-  const names = Array.from({ length: ports }, (_, index) => `p${index + 1}`);
-  vswitch.addBridge({
-    name: 'br0',
-    mac: '02:00:00:00:00:fe',
-    ports: names.map((name) => ({ name, port: createIdlePort(name) })),
+/** Names of the ports of a bridge, and the ports with nothing behind them. */
+function idlePorts() {
+  return Array.from({ length: PORTS }, (_, index) => {
+    const name = `p${index + 1}`;
+    return { name, port: createIdlePort(name) };
   });
-  return { clock, vswitch, first: vswitch.datapath.findPort('p1')?.number ?? 0 };
 }
 
-/** Writes a pair of MACs that no frame before had. */
-function writePair(/** @type {Uint8Array} */ frame, /** @type {number} */ pair) {
+/** Writes the last words of both MACs. */
+function writeMacs(/** @type {Uint8Array} */ frame, /** @type {number} */ destination, /** @type {number} */ source) {
   const view = new DataView(frame.buffer, frame.byteOffset);
-  view.setUint32(2, ~pair >>> 0);
-  view.setUint32(8, pair);
+  view.setUint32(2, destination);
+  view.setUint32(8, source);
+}
+
+/** @param {readonly number[]} values */
+function median(values) {
+  return [...values].sort((a, b) => a - b)[values.length >> 1];
+}
+
+/** Rounds of frames from MACs to MACs that nobody has seen; the flows go in between. @returns {Figure} */
+function measureRounds(/** @type {string} */ what, /** @type {VSwitch} */ vswitch, /** @type {number} */ count) {
+  const { datapath } = vswitch;
+  const first = datapath.findPort('p1')?.number ?? 0;
+  const frame = innerFrame();
+  const times = [];
+  for (let pair = 1; pair < count; pair += UPCALLS) {
+    const start = processorMs();
+    for (let index = 0; index < UPCALLS; index++) {
+      writeMacs(frame, ~(pair + index) >>> 0, pair + index);
+      datapath.inject(first, frame);
+    }
+    times.push(processorMs() - start);
+    if (datapath.flowCount !== UPCALLS) throw new Error(`${datapath.flowCount} flows after ${UPCALLS} upcalls`);
+    datapath.deleteAllFlows();
+  }
+  return { what, value: (UPCALLS / median(times)) * 1000, unit: 'a second' };
 }
 
 /** @returns {Figure[]} */
-export function measureUpcalls(count = 100_000) {
-  const frame = innerFrame();
-  const { vswitch, first } = createBridge(8);
-  const { datapath } = vswitch;
-  let best = Infinity;
-  const perRound = 5000;
-  for (let pair = 1; pair < count; pair += perRound) {
-    const start = processorMs();
-    for (let index = 0; index < perRound; index++) {
-      writePair(frame, pair + index);
-      datapath.inject(first, frame);
-    }
-    best = Math.min(best, processorMs() - start);
-    datapath.deleteAllFlows();
-  }
-  vswitch.close();
-  return [
-    { what: 'upcalls of NORMAL, 8 ports', value: (perRound / best) * 1000, unit: 'a second, at best' },
-    measureTunnelUpcalls(count),
-  ];
-}
+export function measureUpcalls(count = 200_000) {
+  const normal = new VSwitch({ clock: new ManualClock() });
+  normal.addBridge({ name: 'br0', mac: '02:00:00:00:00:fe', ports: idlePorts() });
+  const figures = [measureRounds(`upcalls of NORMAL, ${PORTS} ports`, normal, count)];
+  normal.close();
 
-/** The same where each new pair leads into a native tunnel. @returns {Figure} */
-function measureTunnelUpcalls(/** @type {number} */ count) {
   const clock = new ManualClock();
-  const vswitch = new VSwitch({ clock });
+  const tunnel = new VSwitch({ clock });
   const options = { remote_ip: '10.10.10.2', key: '5' };
   const vxlan = { name: 'vxlan1', interface: { type: /** @type {const} */ ('vxlan'), options } };
-  vswitch.addBridge({
+  tunnel.addBridge({
     name: 'br0',
     mac: '02:00:00:00:00:fe',
     ports: [{ name: 'p1', port: createIdlePort('p1') }, vxlan],
   });
-  vswitch.addBridge({ name: 'br1', mac: '02:00:00:00:00:fd', ports: [{ name: 'ens8', port: createIdlePort('ens8') }] });
-  vswitch.addAddress('br1', '10.10.10.1/24');
-  vswitch.setNeighbour('br1', '10.10.10.2', '02:00:00:00:00:02');
+  tunnel.addBridge({ name: 'br1', mac: '02:00:00:00:00:fd', ports: [{ name: 'ens8', port: createIdlePort('ens8') }] });
+  tunnel.addAddress('br1', '10.10.10.1/24');
+  tunnel.setNeighbour('br1', '10.10.10.2', '02:00:00:00:00:02');
   clock.advance(10);
-  const { datapath } = vswitch;
-  const first = datapath.findPort('p1')?.number ?? 0;
-  const frame = innerFrame();
-  let best = Infinity;
-  const perRound = 5000;
-  for (let pair = 1; pair < count; pair += perRound) {
-    const start = processorMs();
-    for (let index = 0; index < perRound; index++) {
-      writePair(frame, pair + index);
-      datapath.inject(first, frame);
-    }
-    best = Math.min(best, processorMs() - start);
-    datapath.deleteAllFlows();
-  }
-  const sent = datapath.findPort('ens8')?.txPackets ?? 0;
-  vswitch.close();
+  figures.push(measureRounds('upcalls of a native tunnel', tunnel, count));
+  const sent = tunnel.datapath.findPort('ens8')?.txPackets ?? 0;
+  tunnel.close();
   if (sent < count) throw new Error(`${sent} of ${count} packets were encapsulated`);
-  return { what: 'upcalls of a native tunnel', value: (perRound / best) * 1000, unit: 'a second, at best' };
+  return figures;
 }
 
-/** A sweep over so many flows that are all in use, and the longest that a turn of it keeps packets waiting. @returns {Promise<Figure[]>} */
-export async function measureSweep(count = 200_000) {
-  /** What is to be done in this turn and the next ones, and what later. */
-  const turns = /** @type {(() => void)[]} */ ([]);
-  let later = /** @type {(() => void)[]} */ ([]);
-  const enter = (/** @type {(() => void)[]} */ list, /** @type {() => void} */ callback) => {
-    list.push(callback);
-    return { cancel: () => void (list.includes(callback) && list.splice(list.indexOf(callback), 1)) };
+/** The time that passes, and leaps when it is told to; turns are taken by `sweep` alone, so that it can time them. */
+function createTurns() {
+  let aheadMs = 0;
+  const now = () => performance.now() + aheadMs;
+  /** @typedef {{ dueMs: number, callback: () => void }} Turn */
+  const timers = /** @type {Turn[]} */ ([]);
+  const soon = /** @type {Turn[]} */ ([]);
+  const enter = (/** @type {Turn[]} */ list, /** @type {Turn} */ turn) => {
+    list.push(turn);
+    return { cancel: () => void (list.includes(turn) && list.splice(list.indexOf(turn), 1)) };
   };
-  const clock = {
-    now: () => performance.now(),
-    after: (/** @type {number} */ delayMs, /** @type {() => void} */ callback) =>
-      enter(delayMs > 5 ? later : turns, callback),
-    soon: (/** @type {() => void} */ callback) => enter(turns, callback),
+  return {
+    clock: {
+      now,
+      after: (/** @type {number} */ delayMs, /** @type {() => void} */ callback) =>
+        enter(timers, { dueMs: now() + delayMs, callback }),
+      soon: (/** @type {() => void} */ callback) => enter(soon, { dueMs: 0, callback }),
+    },
+    leap: (/** @type {number} */ ms) => void (aheadMs += ms),
+    /** Leaps to the next timer, which begins a sweep, and takes the turns to its end: milliseconds of processor time in all, and of the longest. */
+    sweep() {
+      let total = 0;
+      let longest = 0;
+      timers.sort((a, b) => a.dueMs - b.dueMs);
+      for (let turn = timers.shift(); turn; turn = soon.shift()) {
+        aheadMs += Math.max(0, turn.dueMs - now());
+        const start = processorMs();
+        turn.callback();
+        const took = processorMs() - start;
+        total += took;
+        longest = Math.max(longest, took);
+      }
+      return { total, longest };
+    },
   };
-  const ports = Array.from({ length: 8 }, (_, index) => ({
-    name: `p${index + 1}`,
-    port: createIdlePort(`p${index + 1}`),
-  }));
-  const vswitch = new VSwitch({ clock, flowLimit: count, maxIdleMs: 1e9 });
-  vswitch.addBridge({ name: 'br0', mac: '02:00:00:00:00:fe', ports });
+}
+
+/**
+ * What it takes to look after so many flows between hosts that are all known: bytes each, and sweeps. Each sweep is timed a few times, and
+ * the medians stand. @returns {Promise<Figure[]>}
+ */
+export async function measureSweep(count = 200_000, rounds = 5) {
+  const before = await usedBytes();
+  const turns = createTurns();
+  const vswitch = new VSwitch({ clock: turns.clock, flowLimit: count });
+  vswitch.addBridge({ name: 'br0', mac: '02:00:00:00:00:fe', ports: idlePorts() });
   const { datapath } = vswitch;
-  datapath.flowLimit = count;
-  const first = datapath.findPort('p1')?.number ?? 0;
+  const numbers = idlePorts().map(({ name }) => datapath.findPort(name)?.number ?? 0);
   const frame = innerFrame();
-  for (let pair = 1; pair <= count; pair++) {
-    writePair(frame, pair);
-    datapath.inject(first, frame);
-  }
+  const send = (/** @type {number} */ source, /** @type {number} */ destination) => {
+    writeMacs(frame, destination + 1, source + 1);
+    datapath.inject(numbers[source % PORTS], frame);
+  };
+  /** A packet of each flow. */
+  const sendAll = () => {
+    let flows = 0;
+    for (let step = 1; flows < count; step++) {
+      if (step % PORTS === 0) continue;
+      for (let source = 0; source < HOSTS && flows < count; source++, flows++) send(source, (source + step) % HOSTS);
+    }
+  };
+  const fill = () => {
+    for (let source = 0; source < HOSTS; source++) send(source, HOSTS);
+    for (let round = 0; round < 3; round++) turns.sweep();
+    vswitch.purge();
+    datapath.flowLimit = count;
+    sendAll();
+    turns.sweep();
+    datapath.flowLimit = count;
+    if (datapath.flowCount !== count) throw new Error(`${datapath.flowCount} flows rather than ${count}`);
+  };
+  fill();
+  const bytes = ((await usedBytes()) - before) / count;
+
+  /** @type {[what: string, prepare: () => void, flowsLeft: number][]} */
+  const kinds = [
+    ['a sweep', () => turns.leap(1000), count],
+    ['a sweep that translates again', () => vswitch.setBridge('br0', {}), count],
+    ['a sweep that deletes', () => turns.leap(20_000), 0],
+  ];
   /** @type {Figure[]} */
-  const figures = [];
-  for (const what of ['a sweep', 'a sweep that translates again']) {
-    let total = 0;
-    let longest = 0;
-    await new Promise((resolve) => setTimeout(resolve, 600));
-    if (what !== 'a sweep') flushFdb(vswitch);
-    turns.push(...later);
-    later = [];
-    for (let turn = turns.shift(); turn; turn = turns.shift()) {
-      const start = performance.now();
-      turn();
-      const took = performance.now() - start;
-      total += took;
-      longest = Math.max(longest, took);
+  const figures = [{ what: `memory of each of ${count} flows of a switch`, value: bytes, unit: 'bytes' }];
+  for (const [what, prepare, flowsLeft] of kinds) {
+    const totals = [];
+    const longests = [];
+    for (let round = 0; round < rounds; round++) {
+      if (datapath.flowCount !== count) fill();
+      sendAll();
+      // A sweep that took long has lowered the limit, and the next one would delete.
+      datapath.flowLimit = count;
+      globalThis.gc?.();
+      prepare();
+      const { total, longest } = turns.sweep();
+      totals.push(total);
+      longests.push(longest);
+      if (datapath.flowCount !== flowsLeft) throw new Error(`${what} has left ${datapath.flowCount} flows`);
     }
     figures.push(
-      { what: `${what} over ${datapath.flowCount} flows`, value: total, unit: 'ms' },
-      { what: `${what}: longest turn`, value: longest, unit: 'ms' },
+      { what: `${what} over ${count} flows`, value: median(totals), unit: 'ms' },
+      { what: `${what}: longest turn`, value: median(longests), unit: 'ms' },
     );
   }
   vswitch.close();
@@ -226,8 +270,8 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const isQuick = process.argv.includes('--quick');
   const figures = [
     ...(await measureTable(isQuick ? 100_000 : 1_000_000)),
-    ...measureUpcalls(isQuick ? 20_000 : 100_000),
-    ...(await measureSweep(isQuick ? 50_000 : 200_000)),
+    ...measureUpcalls(isQuick ? 20_000 : 200_000),
+    ...(await measureSweep(isQuick ? 50_000 : 200_000, isQuick ? 1 : 5)),
   ];
   for (const { what, value, unit } of figures)
     console.log(`${what.padEnd(44)} ${value.toFixed(1).padStart(11)} ${unit}`);

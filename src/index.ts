@@ -133,8 +133,8 @@ export type {
 } from './switch/model.js';
 export type { MacEntry, MacTable, MacTableStatistics } from './switch/mac-table.js';
 export type { VlanColumns, VlanMode, VlanRules } from './switch/vlan.js';
-export type { Effect } from './switch/context.js';
-export type { Translation } from './switch/translate.js';
+export type { Effect } from './switch/effects.js';
+export type { FinalFlow, Translation } from './switch/translate.js';
 
 export { appctl, listCommands } from './control/appctl.js';
 export { readCoverage, showCoverage } from './control/coverage.js';

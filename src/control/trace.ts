@@ -14,8 +14,8 @@ import { parseExactFlow } from '../openflow/parse.js';
 import { OpenFlowPort, type PortNames } from '../openflow/ports.js';
 import type { Reporter, StepGroup, StepKind } from '../switch/context.js';
 import { findPort, type Bridge, type SwitchPort } from '../switch/model.js';
-import { tunnelAddress } from '../switch/native-tunnel.js';
-import type { Origin, Translation } from '../switch/translate.js';
+import { hasTunnel } from '../switch/native-tunnel.js';
+import type { FinalFlow, Origin, Translation } from '../switch/translate.js';
 import type { VSwitch } from '../switch/vswitch.js';
 import { MegaflowError } from '../util/errors.js';
 import { fail } from './command.js';
@@ -56,7 +56,7 @@ export interface Trace {
   /** Why nothing but a drop came of it. */
   readonly error: string | undefined;
   /** All of it as data. */
-  readonly translation: Translation;
+  readonly translation: Translation & FinalFlow;
 }
 
 /** A flow to be traced, and where it came in. */
@@ -173,7 +173,7 @@ export function originOf(vswitch: VSwitch, flow: FlowWords): Origin {
       recirculation,
       'the number in a recirc()',
     );
-  if (tunnelAddress(flow, 'destination').some((byte) => byte !== 0)) {
+  if (hasTunnel(flow)) {
     return fail('no OpenFlow tunnel port for this packet', flow, 'a tunnel that some port takes');
   }
   const number = getField(flow, 'inPort');

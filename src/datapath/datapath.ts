@@ -22,7 +22,7 @@ import type { Action } from '../action/types.js';
 import { isSlowPath } from '../action/userspace-text.js';
 import { createExtractor, type ExtractOptions } from '../flow/extract.js';
 import { GROUPS_WORD, Group, KEY_WORDS, fields, sealKey, type FlowWords } from '../flow/fields.js';
-import { ROW_MASK, createKeyRows, type KeyRows } from '../flow/key-rows.js';
+import { ROWS, ROW_MASK, createKeyRows, type KeyRows } from '../flow/key-rows.js';
 import type { Port } from '../io/port.js';
 import { Packet } from '../packet/packet.js';
 import { BURST, PacketPool, TUNNEL_WORDS, type PoolOptions } from '../packet/pool.js';
@@ -348,6 +348,11 @@ export class Datapath {
     return numbers;
   }
 
+  /** Every flow number is below it. */
+  get flowCapacity(): number {
+    return this.#flows.classifier.flowCapacity;
+  }
+
   hasFlow(flow: number): boolean {
     return this.#flows.has(flow);
   }
@@ -358,25 +363,39 @@ export class Datapath {
 
   /** One flow as data. Allocates. */
   flow(flow: number): FlowInfo {
-    const { classifier, tunnelPorts } = this.#flows;
     const list = this.#flows.actionsOf(flow);
     const tcpFlags = this.#counter(flow, Counter.tcpFlags);
     const key = new Int32Array(KEY_WORDS);
-    classifier.keyOf(flow, key);
-    if (tunnelPorts[flow] !== 0) {
-      key[TUNNEL_PORTS_WORD] = tunnelPorts[flow];
-      sealKey(key);
-    }
+    this.readFlowKey(flow, key);
     return {
       flow,
       key,
-      mask: classifier.maskOf(flow),
+      mask: this.flowMask(flow),
       actions: list.actions,
       packets: this.flowPackets(flow),
       bytes: this.flowBytes(flow),
       usedMs: this.flowUsedMs(flow),
       tcpFlags: ((tcpFlags & 0xff) << 8) | (tcpFlags >>> 8),
     };
+  }
+
+  /** Writes the key of a flow, as it was installed, into `KEY_WORDS` words. Throws `not-found`. */
+  readFlowKey(flow: number, key: FlowWords): void {
+    const { classifier, tunnelPorts } = this.#flows;
+    classifier.keyOf(flow, key);
+    if (tunnelPorts[flow] === 0) return;
+    key[TUNNEL_PORTS_WORD] = tunnelPorts[flow];
+    sealKey(key);
+  }
+
+  /** The mask of a flow, shared by all that have it: not to be written to. Throws `not-found`. */
+  flowMask(flow: number): FlowWords {
+    return this.#flows.classifier.maskOf(flow);
+  }
+
+  /** The actions of a flow, shared by all that have them. Throws `not-found`. */
+  flowActions(flow: number): readonly Action[] {
+    return this.#flows.actionsOf(flow).actions;
   }
 
   /** The text of a flow's actions. */
@@ -468,9 +487,12 @@ function createEngine(
 
   const burst = new Int32Array(BURST);
   const lookups = { hit: 0, missed: 0, lost: 0 };
+  // Upcalls see the keys in their rows: a copy takes 400 ns, as V8 keeps arrays of this length beside its heap.
+  const rowKeys = Array.from({ length: ROWS }, (_, row) => keys.subarray(row * KEY_WORDS, (row + 1) * KEY_WORDS));
   // What a level of recirculation works on, beside its burst of rows.
   const levels = Array.from({ length: MAX_RECIRCULATION + 1 }, () => ({
     misses: new Int32Array(BURST),
+    one: new Int32Array(1),
     groupActions: new Int32Array(BURST),
     // Programs, not only their numbers: executing one group may go through the datapath again and change flows.
     groupPrograms: new Array<Program>(BURST),
@@ -603,12 +625,7 @@ function createEngine(
 
   function keyOf(packet: number): FlowWords {
     extract(Int32Array.of(packet), 1, SPARE_ROW);
-    return keyAt(SPARE_ROW);
-  }
-
-  /** A copy of the key in a row. */
-  function keyAt(row: number): FlowWords {
-    return keys.slice(row * KEY_WORDS, (row + 1) * KEY_WORDS);
+    return rowKeys[SPARE_ROW].slice();
   }
 
   function assertIdle(): void {
@@ -741,7 +758,7 @@ function createEngine(
       const row = misses[index];
       // An upcall just before may have installed what this packet needs.
       if (index !== 0 && lookupRow(row)) lookups.hit++;
-      else missOne(list[row - first], keyAt(row));
+      else missOne(list[row - first], rowKeys[row]);
     }
   }
 
@@ -758,12 +775,13 @@ function createEngine(
       for (let row = first; row < first + count; row++) {
         if (flows[row] < 0 || lookupRow(row)) continue;
         lookups.hit--;
-        missOne(list[row - first], keyAt(row));
+        missOne(list[row - first], rowKeys[row]);
       }
     }
   }
 
   function missOne(packet: number, key: FlowWords): void {
+    const { additions } = table;
     const decision = upcall(new Packet(pool, packet), key);
     if (decision === null) {
       lookups.lost++;
@@ -771,16 +789,18 @@ function createEngine(
       return;
     }
     const tunnelPorts = tunnelPortsOf(packet, key);
+    const { one } = levels[depth];
     const actions = table.acquire(decision.actions);
     try {
-      executor.execute(actions.program, Int32Array.of(packet), 1);
+      one[0] = packet;
+      executor.execute(actions.program, one, 1);
       if (decision.install === null || table.size >= datapath.flowLimit) {
         lookups.lost++;
         return;
       }
       lookups.missed++;
-      // The execution just before may have gone through the datapath again and installed what serves this packet.
-      if (lookupFlow(key) >= 0) return;
+      // The upcall may have put flows, and the execution gone through the datapath again and installed what serves this packet.
+      if (table.additions !== additions && lookupFlow(key) >= 0) return;
       const { mask, install } = decision;
       const flow = install
         ? table.insert(key, mask, install, tunnelPorts)

@@ -3,6 +3,7 @@
  * share one action list; flows of one shape share one mask. Nothing is held per flow but numbers.
  */
 import { compileActions, type Program } from '../action/compile.js';
+import { hashActions, sameActions } from '../action/same.js';
 import type { Setter } from '../action/set.js';
 import { formatActions } from '../action/text-format.js';
 import type { Action } from '../action/types.js';
@@ -10,7 +11,6 @@ import { createClassifier, type Classifier } from '../classifier/classifier.js';
 import { createOrderedClassifier } from '../classifier/ordered.js';
 import type { FlowWords } from '../flow/fields.js';
 import type { KeyRows } from '../flow/key-rows.js';
-import { toHex } from '../util/bytes.js';
 import { MegaflowError } from '../util/errors.js';
 
 /** Actions with their program, shared by all flows that have them. */
@@ -18,8 +18,7 @@ export interface ActionList {
   readonly id: number;
   /** Made when it is first asked for: most flows go before anybody reads them. */
   readonly text: string;
-  /** What tells it from others. */
-  readonly identity: string;
+  readonly hash: number;
   readonly actions: readonly Action[];
   readonly program: Program;
   references: number;
@@ -40,6 +39,8 @@ export class FlowTable {
   readonly classifier: Classifier;
   /** How many flows were removed so far: while it stands still, flow numbers mean what they meant. */
   removals = 0;
+  /** How many were added. */
+  additions = 0;
   /** What flow `f` has seen, from `f * COUNTER_WORDS` on, in the order of `Counter`: half a cache line a flow. */
   counters = new Float64Array(0);
   /** Per flow: its action list, -1 where there is no flow. */
@@ -51,7 +52,7 @@ export class FlowTable {
 
   readonly #setter: Setter;
   readonly #lists: (ActionList | undefined)[] = [];
-  readonly #listsByIdentity = new Map<string, ActionList>();
+  readonly #listsByHash = new Map<number, ActionList[]>();
   readonly #freeIds: number[] = [];
 
   constructor(
@@ -72,8 +73,9 @@ export class FlowTable {
 
   /** The shared form of a list of actions; throws `unsupported-action`. Release it, or give it to a flow. */
   acquire(actions: readonly Action[]): ActionList {
-    const identity = identityOf(actions);
-    let list = this.#listsByIdentity.get(identity);
+    const hash = hashActions(actions);
+    const bucket = this.#listsByHash.get(hash);
+    let list = bucket?.find((known) => sameActions(known.actions, actions));
     if (!list) {
       const program = compileActions(actions, this.#setter);
       const id = this.#freeIds.pop() ?? this.#lists.length;
@@ -83,14 +85,15 @@ export class FlowTable {
         get text() {
           return (text ??= formatActions(actions));
         },
-        identity,
+        hash,
         actions,
         program,
         references: 0,
       };
       this.#lists[id] = list;
       this.programs[id] = program;
-      this.#listsByIdentity.set(identity, list);
+      if (bucket) bucket.push(list);
+      else this.#listsByHash.set(hash, [list]);
     }
     list.references++;
     return list;
@@ -98,7 +101,9 @@ export class FlowTable {
 
   release(list: ActionList): void {
     if (--list.references > 0) return;
-    this.#listsByIdentity.delete(list.identity);
+    const bucket = this.#listsByHash.get(list.hash)!;
+    if (bucket.length === 1) this.#listsByHash.delete(list.hash);
+    else bucket.splice(bucket.indexOf(list), 1);
     this.#lists[list.id] = undefined;
     this.#freeIds.push(list.id);
   }
@@ -116,6 +121,7 @@ export class FlowTable {
   /** The same for actions that are acquired; the flow takes a reference of its own. */
   insertWith(key: FlowWords, mask: FlowWords, list: ActionList, tunnelPorts: number): number {
     const flow = this.classifier.insert(key, mask);
+    this.additions++;
     list.references++;
     if (flow >= this.actionIds.length) this.#grow(flow + 1);
     for (let word = 0; word < COUNTER_WORDS; word++) this.counters[flow * COUNTER_WORDS + word] = 0;
@@ -160,31 +166,4 @@ export class FlowTable {
     this.actionIds = grow(this.actionIds, new Int32Array(size).fill(-1));
     this.tunnelPorts = grow(this.tunnelPorts, new Int32Array(size));
   }
-}
-
-/** A text that two lists share only if they do the same. It takes a tenth of the time of the text for people. */
-function identityOf(actions: readonly Action[]): string {
-  let identity = '';
-  for (const action of actions) {
-    if (action.type === 'output') identity += `${action.port},`;
-    else if (action.type === 'tnl_push') {
-      const { type, bytes } = action.header;
-      identity += `push ${action.tunnelPort} ${action.outPort} ${type} ${bytes.length} ${String.fromCharCode(...bytes)},`;
-    } else if (action.type === 'clone') identity += `clone(${identityOf(action.actions)}),`;
-    else identity += `${formatActions([action])}${exactParts([action])},`;
-  }
-  return identity;
-}
-
-/** What the text rounds or leaves out: probabilities, the bytes of headers and of userdata. Empty for most lists. */
-function exactParts(actions: readonly Action[]): string {
-  let parts = '';
-  for (const action of actions) {
-    if (action.type === 'sample') parts += `;${action.probability}(${exactParts(action.actions)})`;
-    else if (action.type === 'clone') parts += exactParts(action.actions);
-    else if (action.type === 'check_pkt_len') parts += `${exactParts(action.greater)}${exactParts(action.lessEqual)}`;
-    else if (action.type === 'tnl_push') parts += `;${toHex(action.header.bytes)}`;
-    else if (action.type === 'userspace' && action.userdata) parts += `;${toHex(action.userdata)}`;
-  }
-  return parts;
 }

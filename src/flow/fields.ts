@@ -212,7 +212,11 @@ export type FlowWords = Int32Array;
 /** The value of a field of at most 48 bits, unsigned. */
 export function getField(words: FlowWords, name: FieldName): number {
   const { at, length, order } = fields[name];
-  if (order === 'number') return words[at >> 2] >>> 0;
+  const word = words[at >> 2];
+  if (order === 'number') return word >>> 0;
+  const shift = (at & 3) << 3;
+  if (length === 1) return (word >>> shift) & 0xff;
+  if (length === 2) return (((word >>> shift) & 0xff) << 8) | ((word >>> (shift + 8)) & 0xff);
   let value = 0;
   for (let byte = at; byte < at + length; byte++)
     value = value * 256 + ((words[byte >> 2] >>> ((byte & 3) << 3)) & 0xff);
@@ -224,6 +228,12 @@ export function setField(words: FlowWords, name: FieldName, value: number): void
   const { at, length, order } = fields[name];
   if (order === 'number') {
     words[at >> 2] = value;
+    return;
+  }
+  if (length === 2) {
+    const shift = (at & 3) << 3;
+    words[at >> 2] =
+      (words[at >> 2] & ~(0xffff << shift)) | ((((value & 0xff) << 8) | ((value >>> 8) & 0xff)) << shift);
     return;
   }
   let rest = value;

@@ -24,6 +24,20 @@ const ND: readonly FieldName[] = ['ndTarget', 'arpSha', 'arpTha'];
 const ARP: readonly FieldName[] = ['ipv4Src', 'ipv4Dst', 'ipProto', 'arpSha', 'arpTha'];
 const PORTS: readonly FieldName[] = ['tpSrc', 'tpDst'];
 
+/** Of each field the words that it lies in, with its bits there. */
+const PARTS = Object.fromEntries(
+  Object.entries(fields).map(([name, { at, length }]) => {
+    const parts: { word: number; bits: number }[] = [];
+    for (let byte = at; byte < at + length; byte++) {
+      const bits = 0xff << ((byte & 3) << 3);
+      const last = parts[parts.length - 1];
+      if (last?.word === byte >> 2) last.bits |= bits;
+      else parts.push({ word: byte >> 2, bits });
+    }
+    return [name, parts];
+  }),
+) as unknown as Record<FieldName, readonly { readonly word: number; readonly bits: number }[]>;
+
 /** Attributes that hold nothing but the fields that are written: with all their bits set they are set without a mask. */
 const WHOLE: ReadonlySet<SetAttribute> = new Set([
   'eth',
@@ -44,6 +58,7 @@ const UNMASKED: ReadonlySet<SetAttribute> = new Set(['icmp', 'icmpv6']);
 
 /** Emits what it takes to make the packet like the flow. */
 export function commit(ctx: Context): void {
+  if (isLike(ctx.flow, ctx.base)) return;
   commitFields(ctx, 'eth', ETHERNET);
   const type = getField(ctx.base, 'ethType');
   if (getField(ctx.flow, 'ipProto') !== 0) {
@@ -58,6 +73,14 @@ export function commit(ctx: Context): void {
   commitVlans(ctx);
   commitFields(ctx, 'skb_priority', ['skbPriority']);
   commitFields(ctx, 'skb_mark', ['skbMark']);
+}
+
+/** Whether two flows agree in all words that are committed, with what lies between them: of ports that are flooded, all but the first do. */
+function isLike(flow: FlowWords, base: FlowWords): boolean {
+  let difference = (flow[59] ^ base[59]) | (flow[60] ^ base[60]);
+  for (let word = 2; word <= 10; word++) difference |= flow[word] ^ base[word];
+  for (let word = 30; word <= 48; word++) difference |= flow[word] ^ base[word];
+  return difference === 0;
 }
 
 function transportAttribute(base: FlowWords, type: number): SetAttribute | undefined {
@@ -104,9 +127,7 @@ function commitFields(ctx: Context, attribute: SetAttribute, names: readonly Fie
     value ??= new Int32Array(KEY_WORDS);
     mask ??= new Int32Array(KEY_WORDS);
     copyField(mask, wildcards, name);
-    eachWord(name, (word, bits) => {
-      value![word] |= flow[word] & wildcards[word] & bits;
-    });
+    for (const { word, bits } of PARTS[name]) value[word] |= flow[word] & wildcards[word] & bits;
     copyField(base, flow, name);
     whole &&= isAllOnes(mask, name);
   }
@@ -115,37 +136,17 @@ function commitFields(ctx: Context, attribute: SetAttribute, names: readonly Fie
   ctx.isSlow ||= SLOW.has(attribute);
 }
 
-/** Applies `use` to each 32-bit word of a field with the bits of the field in that word. */
-function eachWord(name: FieldName, use: (word: number, bits: number) => void): void {
-  const { at, length } = fields[name];
-  for (let byte = at; byte < at + length; ) {
-    const word = byte >> 2;
-    let bits = 0;
-    for (; byte < at + length && byte >> 2 === word; byte++) bits |= 0xff << ((byte & 3) << 3);
-    use(word, bits);
-  }
-}
-
 function differs(a: FlowWords, b: FlowWords, name: FieldName): boolean {
-  let found = false;
-  eachWord(name, (word, bits) => {
-    found ||= ((a[word] ^ b[word]) & bits) !== 0;
-  });
-  return found;
+  for (const { word, bits } of PARTS[name]) if (((a[word] ^ b[word]) & bits) !== 0) return true;
+  return false;
 }
 
 function copyField(to: FlowWords, from: FlowWords, name: FieldName): void {
-  eachWord(name, (word, bits) => {
-    to[word] = (to[word] & ~bits) | (from[word] & bits);
-  });
+  for (const { word, bits } of PARTS[name]) to[word] = (to[word] & ~bits) | (from[word] & bits);
 }
 
 function isAllOnes(mask: FlowWords, name: FieldName): boolean {
-  let all = true;
-  eachWord(name, (word, bits) => {
-    all &&= (mask[word] & bits) === bits;
-  });
-  return all;
+  return PARTS[name].every(({ word, bits }) => (mask[word] & bits) === bits);
 }
 
 interface Tag {

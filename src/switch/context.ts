@@ -3,32 +3,18 @@
  * the actions so far. `translate.ts` makes one for each packet or flow that is translated; the other files of this folder work on it.
  */
 import type { Action } from '../action/types.js';
-import { FLOW_WORDS, getField, type FlowWords } from '../flow/fields.js';
+import { getField, type FlowWords } from '../flow/fields.js';
+import type { Effect } from './effects.js';
+import type { FlowStack } from './flow-stack.js';
 import type { Freeze, FrozenAction } from './freeze.js';
+import type { MaskMemory } from './mask-memory.js';
 import type { Bridge, SwitchPort } from './model.js';
 import type { Recirculations } from './recirculation.js';
-import type { FlowTables, OpenFlowRule } from '../openflow/table.js';
+import type { OpenFlowRule } from '../openflow/table.js';
 import type { PortNames } from '../openflow/ports.js';
-import type { LearnAction } from '../openflow/types.js';
 import type { NeighbourTable } from '../tunnel/neighbours.js';
 import type { Router } from '../tunnel/router.js';
 import type { ListenerTable } from '../tunnel/listeners.js';
-
-/** What a flow does beside forwarding, each time packets of it have been counted. */
-export type Effect =
-  | {
-      readonly type: 'learn';
-      readonly bridge: Bridge;
-      readonly port: SwitchPort;
-      readonly mac: number;
-      readonly vlan: number;
-      readonly gratuitousArp: boolean;
-    }
-  | { readonly type: 'neighbour'; readonly bridge: string; readonly ip: Uint8Array }
-  | { readonly type: 'rule'; readonly tables: FlowTables; readonly rule: OpenFlowRule }
-  | { readonly type: 'learn-rule'; readonly tables: FlowTables; readonly action: LearnAction; readonly flow: FlowWords }
-  | { readonly type: 'received'; readonly port: SwitchPort }
-  | { readonly type: 'sent'; readonly port: SwitchPort };
 
 /** The switch, as far as translation needs it. */
 export interface World {
@@ -38,9 +24,12 @@ export interface World {
   readonly neighbours: NeighbourTable;
   readonly listeners: ListenerTable;
   readonly recirculations: Recirculations;
-  /** Addresses (4 or 16 bytes, with prefix length) of the device with that name. */
+  /** Where translations take the flows from that they work on, and the masks that they come to. */
+  readonly flows: FlowStack;
+  readonly masks: MaskMemory;
   /** Time on the switch's clock. */
   nowMs(): number;
+  /** Addresses (4 or 16 bytes, with prefix length) of the device with that name. */
   addressesOf(device: string): readonly { readonly ip: Uint8Array; readonly prefixLength: number }[];
   findBridgePort(name: string): SwitchPort | undefined;
   /** Sends a frame of the switch's own into a bridge, as if it had come in on `port`; `depth` as in the translation that needs it. */
@@ -80,8 +69,8 @@ export interface Context {
   actions: Action[];
   /** The port that it came in on from outside, before it went round; undefined: none that is known, or a patch port. */
   readonly origin: SwitchPort | undefined;
-  /** Destination of the tunnel it came through, `::` for none: it is not sent there again. */
-  arrivedAt: string;
+  /** The key of the packet: to the destination of the tunnel that it came through it is not sent again. */
+  readonly arrivedAs: FlowWords;
   /** Whether tables may learn from this packet: false for revalidation and for what happens behind a tunnel header. */
   sideEffects: boolean;
   /** A packet is traced: what tables would learn from it is reported, and not done. */
@@ -122,13 +111,6 @@ export type TranslationError =
   | 'Too many resubmits'
   | 'Bridge not found'
   | 'No recirculation context';
-
-/** A flow in translation from the key of a packet (or from another flow). */
-export function flowFromKey(key: FlowWords): FlowWords {
-  const flow = new Int32Array(FLOW_WORDS);
-  flow.set(key);
-  return flow;
-}
 
 /** The port the packet is on, in the bridge that it is in; undefined: none of that number is there. */
 export function inputPort({ bridge, flow }: Context): SwitchPort | undefined {

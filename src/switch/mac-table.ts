@@ -6,6 +6,7 @@ import { formatMac } from '../util/address.js';
 import type { Clock } from '../util/clock.js';
 import { MegaflowError } from '../util/errors.js';
 import { PortUsage } from './port-usage.js';
+import { Recency, createPlace, type Place } from './recency.js';
 
 export interface MacEntry<P> {
   readonly mac: number;
@@ -15,6 +16,26 @@ export interface MacEntry<P> {
   expiresSecond: number;
   /** Until when gratuitous ARP over a bond does not move it, in ms. */
   lockedUntilMs: number;
+}
+
+/** An entry with its places among all, and among those of its port. */
+class Entry<P> implements MacEntry<P> {
+  readonly mac: number;
+  readonly vlan: number;
+  port: P;
+  expiresSecond: number;
+  lockedUntilMs = 0;
+  /** Another one in its VLAN whose MAC has the same low 32 bits. */
+  next: Entry<P> | undefined = undefined;
+  readonly place: Place<Entry<P>> = createPlace<Entry<P>>(this);
+  readonly placeOfPort: Place<Entry<P>> = createPlace<Entry<P>>(this);
+
+  constructor(mac: number, vlan: number, port: P, expiresSecond: number) {
+    this.mac = mac;
+    this.vlan = vlan;
+    this.port = port;
+    this.expiresSecond = expiresSecond;
+  }
 }
 
 export interface MacTableStatistics {
@@ -40,10 +61,10 @@ export class MacTable<P> {
   #staticCount = 0;
   #size = DEFAULT_MAC_TABLE_SIZE;
   #floodVlans: ReadonlySet<number> = new Set();
-  // Maps keep the order of insertion: taken out and put back on use, they are lists with the least recently used first.
-  readonly #byVlan = new Map<number, Map<number, MacEntry<P>>>();
-  readonly #used = new Set<MacEntry<P>>();
-  readonly #usage = new PortUsage<P, MacEntry<P>>();
+  // By the low 32 bits of the MAC: V8 finds integers in a map three times as fast as other numbers.
+  readonly #byVlan = new Map<number, Map<number, Entry<P>>>();
+  readonly #used = new Recency<Entry<P>>();
+  readonly #usage = new PortUsage<P, Entry<P>>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -92,14 +113,23 @@ export class MacTable<P> {
 
   /** The entry for a destination; none for multicast and in flood VLANs. */
   lookup(mac: number, vlan: number): MacEntry<P> | undefined {
-    if (isMulticast(mac) || this.#floodVlans.has(vlan)) return undefined;
-    return this.#byVlan.get(vlan)?.get(mac);
+    return this.#isKept(mac, vlan) ? this.#find(mac, vlan) : undefined;
+  }
+
+  #find(mac: number, vlan: number): Entry<P> | undefined {
+    let entry = this.#byVlan.get(vlan)?.get(mac | 0);
+    while (entry && entry.mac !== mac) entry = entry.next;
+    return entry;
+  }
+
+  #isKept(mac: number, vlan: number): boolean {
+    return !isMulticast(mac) && !(this.#floodVlans.size !== 0 && this.#floodVlans.has(vlan));
   }
 
   /** Learns a source; `gratuitousArp` as the switch tells it. */
   learn(mac: number, vlan: number, port: P, gratuitousArp: boolean): void {
-    if (isMulticast(mac) || this.#floodVlans.has(vlan)) return;
-    const found = this.lookup(mac, vlan);
+    if (!this.#isKept(mac, vlan)) return;
+    const found = this.#find(mac, vlan);
     if (found) {
       if (found.expiresSecond === Infinity) return;
       // Within the second nothing changes, unless it moves or gratuitous ARP locks it.
@@ -122,7 +152,7 @@ export class MacTable<P> {
 
   /** Adds a static entry, or makes one static; answers the entry that `lookup` would have found there. */
   addStatic(mac: number, vlan: number, port: P): { port: P; isStatic: boolean } | undefined {
-    const found = this.#byVlan.get(vlan)?.get(mac);
+    const found = this.#find(mac, vlan);
     const isStatic = found?.expiresSecond === Infinity;
     const before = this.lookup(mac, vlan) && { port: found!.port, isStatic };
     const entry = found ?? this.#insert(mac, vlan, port);
@@ -136,7 +166,7 @@ export class MacTable<P> {
 
   /** Removes a static entry; false when `lookup` finds none. */
   removeStatic(mac: number, vlan: number): boolean {
-    const entry = this.lookup(mac, vlan);
+    const entry = this.#isKept(mac, vlan) ? this.#find(mac, vlan) : undefined;
     if (entry?.expiresSecond !== Infinity) return false;
     this.#staticCount--;
     this.#remove(entry);
@@ -171,57 +201,57 @@ export class MacTable<P> {
 
   /** Least recently used first. */
   [Symbol.iterator](): Iterator<MacEntry<P>> {
-    return this.#used.values();
+    return this.#used[Symbol.iterator]();
   }
 
   #second(): number {
     return Math.floor(this.#clock.now() / 1000);
   }
 
-  #insert(mac: number, vlan: number, port: P): MacEntry<P> {
+  #insert(mac: number, vlan: number, port: P): Entry<P> {
     if (this.#used.size >= this.#size) this.#evict();
-    const entry: MacEntry<P> = {
-      mac,
-      vlan,
-      port,
-      expiresSecond: this.#second() + this.#agingSeconds,
-      lockedUntilMs: 0,
-    };
+    const entry = new Entry(mac, vlan, port, this.#second() + this.#agingSeconds);
     let byMac = this.#byVlan.get(vlan);
     if (!byMac) this.#byVlan.set(vlan, (byMac = new Map()));
-    byMac.set(mac, entry);
-    this.#used.add(entry);
-    this.#usage.add(port, entry);
+    entry.next = byMac.get(mac | 0);
+    byMac.set(mac | 0, entry);
+    this.#used.add(entry.place);
+    this.#usage.add(port, entry.placeOfPort);
     return entry;
   }
 
-  #touch(entry: MacEntry<P>): void {
-    this.#used.delete(entry);
-    this.#used.add(entry);
-    this.#usage.touch(entry.port, entry);
+  #touch(entry: Entry<P>): void {
+    this.#used.touch(entry.place);
+    this.#usage.touch(entry.port, entry.placeOfPort);
     if (entry.expiresSecond !== Infinity) entry.expiresSecond = this.#second() + this.#agingSeconds;
   }
 
-  #setPort(entry: MacEntry<P>, port: P): void {
-    this.#usage.remove(entry.port, entry);
+  #setPort(entry: Entry<P>, port: P): void {
+    this.#usage.remove(entry.port, entry.placeOfPort);
     entry.port = port;
-    this.#usage.add(port, entry);
+    this.#usage.add(port, entry.placeOfPort);
   }
 
-  #remove(entry: MacEntry<P>): void {
-    this.#byVlan.get(entry.vlan)?.delete(entry.mac);
-    this.#used.delete(entry);
-    this.#usage.remove(entry.port, entry);
+  #remove(entry: Entry<P>): void {
+    const byMac = this.#byVlan.get(entry.vlan)!;
+    const low = entry.mac | 0;
+    let before = byMac.get(low);
+    if (before !== entry) {
+      while (before!.next !== entry) before = before!.next;
+      before!.next = entry.next;
+    } else if (entry.next) byMac.set(low, entry.next);
+    else byMac.delete(low);
+    this.#used.remove(entry.place);
+    this.#usage.remove(entry.port, entry.placeOfPort);
     this.changed = true;
   }
 
   /** The least recently used entry of the port that has most: one port cannot push the others out. */
   #evict(): void {
-    for (const entry of this.#usage.most()) {
-      this.#remove(entry);
-      this.statistics.evicted++;
-      return;
-    }
+    const oldest = this.#usage.oldestOfMost();
+    if (!oldest) return;
+    this.#remove(oldest);
+    this.statistics.evicted++;
   }
 }
 

@@ -115,5 +115,5 @@ export function findPort(bridge: Bridge, name: string): SwitchPort | undefined {
 
 /** Whether a port is where some mirror sends: it takes no ordinary traffic then. */
 export function isMirrorOutput(bridge: Bridge, port: SwitchPort): boolean {
-  return bridge.mirrors.some((mirror) => mirror.outputPort === port.name);
+  return bridge.mirrors.length !== 0 && bridge.mirrors.some((mirror) => mirror.outputPort === port.name);
 }

@@ -3,7 +3,16 @@
  * one of its tunnels (`tnl_pop`). On the way it learns who its neighbours are (Open vSwitch's native_tunnel_output,
  * terminate_native_tunnel, lib/netdev-native-tnl.c).
  */
-import { TunnelFlags, getBytes, getField, setBytes, setExact, setField, type FlowWords } from '../flow/fields.js';
+import {
+  TunnelFlags,
+  fields,
+  getBytes,
+  getField,
+  setBytes,
+  setExact,
+  setField,
+  type FlowWords,
+} from '../flow/fields.js';
 import { VXLAN_TYPE } from '../action/push.js';
 import type { Action } from '../action/types.js';
 import { buildFrame } from '../packet/build.js';
@@ -12,7 +21,6 @@ import { put16, put24, put32, put48 } from '../util/bytes.js';
 import { checksum } from '../util/checksum.js';
 import type { TunnelConfig } from '../tunnel/options.js';
 import { inPrefix, maskAddress } from '../tunnel/router.js';
-import { FLOW_WORDS } from '../flow/fields.js';
 import type { Context } from './context.js';
 import type { SwitchPort } from './model.js';
 import { enterBridge } from './output.js';
@@ -28,6 +36,8 @@ const ECN = 3;
 const ARP_REPLY = 2;
 const SOLICITATION = 135;
 const ADVERTISEMENT = 136;
+const NO_IPV4 = new Uint8Array(4);
+const NO_IPV6 = new Uint8Array(16);
 
 function isIp(flow: FlowWords): boolean {
   const type = getField(flow, 'ethType');
@@ -84,8 +94,8 @@ function setTunnelAddress(
   v6: 'tunIpv6Src' | 'tunIpv6Dst',
   ip: Uint8Array | undefined,
 ): void {
-  setBytes(flow, v4, ip?.length === 4 ? ip : new Uint8Array(4));
-  setBytes(flow, v6, ip?.length === 16 ? ip : new Uint8Array(16));
+  setBytes(flow, v4, ip?.length === 4 ? ip : NO_IPV4);
+  setBytes(flow, v6, ip?.length === 16 ? ip : NO_IPV6);
 }
 
 /** The tunnel address of a flow, 4 or 16 bytes. */
@@ -95,9 +105,27 @@ export function tunnelAddress(flow: FlowWords, side: 'source' | 'destination'): 
   return getBytes(flow, side === 'source' ? 'tunIpv6Src' : 'tunIpv6Dst');
 }
 
-/** Where the flow's tunnel leads, as text. */
-export function remoteAddress(flow: FlowWords): string {
-  return formatIp(tunnelAddress(flow, 'destination'));
+const DESTINATION = fields.tunDst.at >> 2;
+const IPV6_DESTINATION = fields.tunIpv6Dst.at >> 2;
+
+/** Whether a flow has come, or goes, through a tunnel. */
+export function hasTunnel(flow: FlowWords): boolean {
+  return (
+    (flow[DESTINATION] |
+      flow[IPV6_DESTINATION] |
+      flow[IPV6_DESTINATION + 1] |
+      flow[IPV6_DESTINATION + 2] |
+      flow[IPV6_DESTINATION + 3]) !==
+    0
+  );
+}
+
+/** Whether the tunnels of two flows lead to the same address, or to none. */
+export function isSameDestination(one: FlowWords, other: FlowWords): boolean {
+  if (one[DESTINATION] !== other[DESTINATION]) return false;
+  if (one[DESTINATION] !== 0) return true;
+  for (let word = IPV6_DESTINATION; word < IPV6_DESTINATION + 4; word++) if (one[word] !== other[word]) return false;
+  return true;
 }
 
 /**
@@ -150,10 +178,12 @@ export function nativeTunnelOutput(ctx: Context, port: SwitchPort, last: boolean
   }
   // The bridge underneath sees the outer packet. Nothing it looks at concerns the inner one; what it learns it learns from statistics.
   const { base, wildcards, actions, sideEffects, imagined, effects } = ctx;
-  const before = { flow, base, wildcards, actions, sideEffects, imagined, effects };
-  ctx.flow = outerFlow(flow, device.mac, mac, route.source, outer);
-  ctx.base = ctx.flow.slice();
-  ctx.wildcards = new Int32Array(FLOW_WORDS);
+  const { flows } = world;
+  const { height } = flows;
+  ctx.flow = flows.copy(flow);
+  writeOuter(ctx.flow, device.mac, mac, route.source, outer);
+  ctx.base = flows.copy(ctx.flow);
+  ctx.wildcards = flows.empty();
   ctx.actions = [];
   ctx.sideEffects = false;
   ctx.imagined = false;
@@ -161,7 +191,14 @@ export function nativeTunnelOutput(ctx: Context, port: SwitchPort, last: boolean
   ctx.effects ??= [];
   enterBridge(ctx, device, last);
   const underneath = ctx.actions;
-  Object.assign(ctx, before);
+  ctx.flow = flow;
+  ctx.base = base;
+  ctx.wildcards = wildcards;
+  ctx.actions = actions;
+  ctx.sideEffects = sideEffects;
+  ctx.imagined = imagined;
+  ctx.effects = effects;
+  flows.release(height);
   // Without an output the header would go nowhere.
   if (underneath.length === 0) return;
   ctx.actions.push({ type: 'clone', actions: [push, ...underneath] });
@@ -211,30 +248,28 @@ function buildHeader(
   return bytes;
 }
 
-/** The flow of the encapsulated packet. */
-function outerFlow(
-  inner: FlowWords,
+/** Makes the flow of a packet that of the encapsulated one. */
+function writeOuter(
+  flow: FlowWords,
   sourceMac: number,
   destinationMac: number,
   source: Uint8Array,
   remote: Uint8Array,
-): FlowWords {
-  const flow = inner.slice();
+): void {
   const ipv6 = remote.length === 16;
   setField(flow, 'ethDst', destinationMac);
   setField(flow, 'ethSrc', sourceMac);
   for (const name of ['vlanTci', 'vlanTpid', 'innerVlanTci', 'innerVlanTpid', 'packetType', 'ipFrag', 'tpSrc'] as const)
     setField(flow, name, 0);
   setField(flow, 'ethType', ipv6 ? IPV6 : IPV4);
-  setField(flow, 'ipTos', getField(inner, 'tunTos'));
-  setField(flow, 'ipTtl', getField(inner, 'tunTtl'));
+  setField(flow, 'ipTos', getField(flow, 'tunTos'));
+  setField(flow, 'ipTtl', getField(flow, 'tunTtl'));
   setField(flow, 'ipProto', UDP);
-  setField(flow, 'tpDst', getField(inner, 'tunTpDst'));
-  setBytes(flow, 'ipv4Src', ipv6 ? new Uint8Array(4) : source);
-  setBytes(flow, 'ipv4Dst', ipv6 ? new Uint8Array(4) : remote);
-  setBytes(flow, 'ipv6Src', ipv6 ? source : new Uint8Array(16));
-  setBytes(flow, 'ipv6Dst', ipv6 ? remote : new Uint8Array(16));
-  return flow;
+  setField(flow, 'tpDst', getField(flow, 'tunTpDst'));
+  setBytes(flow, 'ipv4Src', ipv6 ? NO_IPV4 : source);
+  setBytes(flow, 'ipv4Dst', ipv6 ? NO_IPV4 : remote);
+  setBytes(flow, 'ipv6Src', ipv6 ? source : NO_IPV6);
+  setBytes(flow, 'ipv6Dst', ipv6 ? remote : NO_IPV6);
 }
 
 /** Asks for the next hop's MAC, through the bridge underneath, as if the request had come in on its device. */

@@ -73,7 +73,8 @@ export function normal(ctx: Context): void {
     const isNew = reporter && ctx.imagined && macTable.lookup(source, tags.vid)?.port !== port;
     if (isNew) reporter.report(`learned that ${formatMac(source)} is on port ${port.name} in VLAN ${tags.vid}`);
     if (ctx.sideEffects) macTable.learn(source, tags.vid, port, gratuitousArp);
-    ctx.effects?.push({ type: 'learn', bridge, port, mac: source, vlan: tags.vid, gratuitousArp });
+    const mac = isOwnSource(ctx) ? undefined : source;
+    ctx.effects?.push({ type: 'learn', bridge, port, mac, vlan: tags.vid, gratuitousArp });
   }
 
   const learned = bridge.macTable.lookup(destination, tags.vid)?.port;
@@ -86,6 +87,11 @@ export function normal(ctx: Context): void {
     reporter?.report('forwarding to learned port');
     outputNormal(ctx, learned, tags);
   }
+}
+
+/** Whether the Ethernet source is that with which the packet came in. */
+function isOwnSource({ flow, arrivedAs }: Context): boolean {
+  return ((flow[3] ^ arrivedAs[3]) & 0xffff_0000) === 0 && flow[4] === arrivedAs[4];
 }
 
 /** VLAN rules of a packet that comes from a controller rather than from a port. */
@@ -142,9 +148,14 @@ export function outputNormal(ctx: Context, port: SwitchPort, tags: Tags): void {
   const { vlan } = port;
   if (vlan.mode === 'dot1q-tunnel' && vlan.cvlans) setField(wildcards, 'innerVlanTci', 0xffff);
   const outside = translateOutput(vlan, tags);
-  if (vlan.priorityTags !== 'never') outside.priority = getField(flow, 'vlanTci') & 0xe000;
-  const [tag, tpid, inner] = [flow[5], flow[10], flow[48]];
-  writeTags(flow, outside, vlan.priorityTags);
+  const tag = flow[5];
+  const tpid = flow[10];
+  const inner = flow[48];
+  writeTags(
+    flow,
+    vlan.priorityTags === 'never' ? outside : { ...outside, priority: getField(flow, 'vlanTci') & 0xe000 },
+    vlan.priorityTags,
+  );
   output(ctx, port);
   flow[5] = tag;
   flow[10] = tpid;

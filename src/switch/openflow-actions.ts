@@ -320,7 +320,9 @@ function describeLearned(ctx: Context, action: LearnAction): string {
  */
 export function cloneActions(ctx: Context, actions: readonly FrozenAction[], last: boolean): void {
   const { flow } = ctx;
-  ctx.flow = flow.slice();
+  const { flows } = ctx.world;
+  const { height } = flows;
+  ctx.flow = flows.copy(flow);
   if (last || !actions.some((action) => action.type === 'output_truncated')) {
     executeActions(ctx, actions, last);
     finishFreezing(ctx);
@@ -328,8 +330,8 @@ export function cloneActions(ctx: Context, actions: readonly FrozenAction[], las
     ctx.flow = flow;
     commit(ctx);
     const { base, actions: outer } = ctx;
-    ctx.flow = flow.slice();
-    ctx.base = base.slice();
+    ctx.flow = flows.copy(flow);
+    ctx.base = flows.copy(base);
     const inner: Action[] = [];
     ctx.actions = inner;
     executeActions(ctx, actions, true);
@@ -339,4 +341,5 @@ export function cloneActions(ctx: Context, actions: readonly FrozenAction[], las
     if (inner.length !== 0) outer.push({ type: 'clone', actions: inner });
   }
   ctx.flow = flow;
+  flows.release(height);
 }

@@ -2,13 +2,14 @@
  * Sending the packet of a translation out of a port: through a patch port into the next bridge, into a tunnel, up to the tunnel that
  * a frame for one of our own addresses belongs to, or plainly (Open vSwitch's compose_output_action).
  */
-import { getField, setField, type FlowWords } from '../flow/fields.js';
+import { getField, setField } from '../flow/fields.js';
 import { commit, commitTunnel } from './commit.js';
 import { inputPort, type Context } from './context.js';
+import { copyWords } from './flow-stack.js';
 import { clearConntrack, finishFreezing } from './freeze.js';
 import { mirrorPacket } from './mirror.js';
 import { findPort, type SwitchPort } from './model.js';
-import { nativeTunnelOutput, prepareTunnel, remoteAddress, terminateTunnel } from './native-tunnel.js';
+import { isSameDestination, nativeTunnelOutput, prepareTunnel, terminateTunnel } from './native-tunnel.js';
 import { cloneActions } from './openflow-actions.js';
 import { lookupTable } from './pipeline.js';
 
@@ -34,7 +35,11 @@ export function output(ctx: Context, port: SwitchPort, last = false, maxLength =
     return;
   }
 
-  const before = saveHeaders(flow);
+  // The tags and the TOS, which a port may change for what it sends.
+  const tag = flow[5];
+  const ip = flow[6];
+  const tpid = flow[10];
+  const inner = flow[48];
   if (port.tunnel) outputTunnel(ctx, port, port.tunnel.datapathPort, last, maxLength);
   else if (port.type !== 'patch') {
     commit(ctx);
@@ -44,16 +49,21 @@ export function output(ctx: Context, port: SwitchPort, last = false, maxLength =
     count(ctx, 'sent', port);
   }
   mirrorPacket(ctx, port, 'destination');
-  restoreHeaders(flow, before);
+  flow[5] = tag;
+  flow[6] = ip;
+  flow[10] = tpid;
+  flow[48] = inner;
 }
 
 function outputTunnel(ctx: Context, port: SwitchPort, datapathPort: number, last: boolean, maxLength: number): void {
-  // What the port sets in the tunnel metadata is not to be seen by anything that follows.
-  const tunnel = ctx.flow.slice(12, 30);
+  const { flows } = ctx.world;
+  const { height } = flows;
+  const before = flows.copy(ctx.flow);
   prepareTunnel(ctx, port);
-  if (remoteAddress(ctx.flow) === ctx.arrivedAt) {
+  if (isSameDestination(ctx.flow, ctx.arrivedAs)) {
     // Open vSwitch leaves the metadata as the port has set them here, and what follows may see them.
     ctx.reporter?.report('Not tunneling to our own address', 'warning');
+    flows.release(height);
     return;
   }
   count(ctx, 'sent', port);
@@ -64,27 +74,17 @@ function outputTunnel(ctx: Context, port: SwitchPort, datapathPort: number, last
   } else {
     ctx.reporter?.report('output to kernel tunnel');
     commitTunnel(ctx);
-    ctx.flow.set(tunnel, 12);
+    copyWords(ctx.flow, before, 12, 30);
     commit(ctx);
     ctx.actions.push({ type: 'output', port: datapathPort });
   }
-  ctx.flow.set(tunnel, 12);
+  // What the port sets in the tunnel metadata is not to be seen by anything that follows.
+  copyWords(ctx.flow, before, 12, 30);
+  flows.release(height);
 }
 
 function count(ctx: Context, type: 'sent' | 'received', port: SwitchPort): void {
   ctx.effects?.push({ type, port });
-}
-
-/** The tags and the TOS, which a port may change for what it sends: [tci and type, tpid and flags, inner tag, ip]. */
-function saveHeaders(flow: FlowWords): [number, number, number, number] {
-  return [flow[5], flow[10], flow[48], flow[6]];
-}
-
-function restoreHeaders(flow: FlowWords, [tag, tpid, inner, ip]: [number, number, number, number]): void {
-  flow[5] = tag;
-  flow[10] = tpid;
-  flow[48] = inner;
-  flow[6] = ip;
 }
 
 function findPeer(ctx: Context, name: string): SwitchPort | undefined {
@@ -102,9 +102,11 @@ function findPeer(ctx: Context, name: string): SwitchPort | undefined {
 export function enterBridge(ctx: Context, port: SwitchPort, last: boolean): void {
   // Patch ports may lead in circles, and bridges that flood multiply: `lookupTable` sets the limits.
   const { bridge, flow, mirrors } = ctx;
-  const tunnelWildcards = ctx.wildcards.slice(12, 30);
+  const { flows } = ctx.world;
+  const { height } = flows;
+  const wildcardsBefore = flows.copy(ctx.wildcards);
   ctx.reporter?.enter('bridge', `bridge("${port.bridge.name}")`);
-  ctx.flow = flow.slice();
+  ctx.flow = flows.copy(flow);
   ctx.flow.fill(0, 12, 30);
   clearConntrack(ctx.flow);
   ctx.flow.fill(0, 84, 102);
@@ -120,6 +122,7 @@ export function enterBridge(ctx: Context, port: SwitchPort, last: boolean): void
   if (port.bridge !== bridge) ctx.mirrors = mirrors;
   ctx.bridge = bridge;
   ctx.flow = flow;
-  ctx.wildcards.set(tunnelWildcards, 12);
+  copyWords(ctx.wildcards, wildcardsBefore, 12, 30);
+  flows.release(height);
   ctx.reporter?.leave();
 }

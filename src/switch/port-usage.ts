@@ -3,11 +3,12 @@
  * of two ports with equally many stands higher follows from the order of all changes, and is Open vSwitch's
  * (lib/heap.c).
  */
+import { Recency, type Place } from './recency.js';
 
 /** A port and its entries, the least recently used first. */
-export interface PortUse<P, E> {
+interface PortUse<P, E> {
   readonly port: P;
-  readonly entries: Set<E>;
+  readonly entries: Recency<E>;
   /** Place in the heap. */
   index: number;
 }
@@ -22,31 +23,31 @@ export class PortUsage<P, E> {
     return this.#byPort.get(port)?.entries ?? [];
   }
 
-  /** The entries of the port that has most. */
-  most(): Iterable<E> {
-    return this.#heap[1]?.entries ?? [];
+  /** The least recently used entry of the port that has most. */
+  oldestOfMost(): E | undefined {
+    return this.#heap[1]?.entries.oldest?.entry;
   }
 
-  add(port: P, entry: E): void {
+  add(port: P, place: Place<E>): void {
     let use = this.#byPort.get(port);
     if (!use) {
-      use = { port, entries: new Set(), index: Math.max(1, this.#heap.length) };
+      use = { port, entries: new Recency(), index: Math.max(1, this.#heap.length) };
       this.#byPort.set(port, use);
       this.#heap[use.index] = use;
     }
-    use.entries.add(entry);
+    use.entries.add(place);
     this.#settle(use.index);
   }
 
   /** Makes an entry the most recently used one of its port. */
-  touch(port: P, entry: E): void {
-    const entries = this.#byPort.get(port)?.entries;
-    if (entries?.delete(entry)) entries.add(entry);
+  touch(port: P, place: Place<E>): void {
+    this.#byPort.get(port)?.entries.touch(place);
   }
 
-  remove(port: P, entry: E): void {
+  remove(port: P, place: Place<E>): void {
     const use = this.#byPort.get(port);
-    if (!use?.entries.delete(entry)) return;
+    if (!use) return;
+    use.entries.remove(place);
     if (use.entries.size > 0) {
       this.#settle(use.index);
       return;
@@ -69,15 +70,20 @@ export class PortUsage<P, E> {
     this.#put(use, b);
   }
 
+  /** Entries of the port at a place of the heap; -1 where there is none. */
+  #count(at: number): number {
+    return at < this.#heap.length ? this.#heap[at].entries.size : -1;
+  }
+
   /** Moves the port at `index` to where it belongs: up, or down if it does not go up. */
   #settle(index: number): void {
-    const count = (at: number): number => this.#heap[at]?.entries.size ?? -1;
     let at = index;
-    for (; at > 1 && count(at >> 1) < count(at); at >>= 1) this.#swap(at >> 1, at);
+    for (; at > 1 && this.#count(at >> 1) < this.#count(at); at >>= 1) this.#swap(at >> 1, at);
     if (at !== index) return;
     for (;;) {
       let most = at;
-      for (const child of [2 * at, 2 * at + 1]) if (count(child) > count(most)) most = child;
+      if (this.#count(2 * at) > this.#count(most)) most = 2 * at;
+      if (this.#count(2 * at + 1) > this.#count(most)) most = 2 * at + 1;
       if (most === at) return;
       this.#swap(most, at);
       at = most;

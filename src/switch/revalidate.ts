@@ -4,27 +4,15 @@
  * has changed, each flow is translated again and kept, changed in place, or deleted. A sweep can be done in slices, so that no packet waits
  * long for it.
  */
-import { formatActions } from '../action/text-format.js';
+import { sameActions } from '../action/same.js';
 import type { Datapath } from '../datapath/datapath.js';
 import { FRAG_LATER, KEY_WORDS, anyBit, getField, setBytes, type FieldName, type FlowWords } from '../flow/fields.js';
-import type { Effect, World } from './context.js';
+import type { World } from './context.js';
 import { DeletedFlows } from './deleted-flows.js';
+import { EffectLists, applyEffects, type Batch, type Effect } from './effects.js';
 import type { SwitchPort } from './model.js';
+import { TrackedFlows } from './tracked-flows.js';
 import { hasPartialTag, translate, type Translation } from './translate.js';
-
-/** What the switch knows of a flow beside the datapath (Open vSwitch's udpif key). */
-export interface TrackedFlow {
-  /** Sequence for which it was last known to be right. */
-  sequence: number;
-  readonly createdMs: number;
-  packets: number;
-  bytes: number;
-  effects: readonly Effect[];
-  /** Recirculation ids that its actions refer to. */
-  recirculations: readonly number[];
-  /** What the flow is taken to do, as text. */
-  actions: string;
-}
 
 export interface RevalidatorHost {
   readonly datapath: Datapath;
@@ -61,16 +49,22 @@ export const SWEEP_INTERVAL_MS = 500;
 const CROWDED_IDLE_MS = 100;
 const INITIAL_LIMIT = 10_000;
 const LEAST_LIMIT = 1000;
+/** Flow numbers between two looks at the clock, which take as long as a flow. */
+const NUMBERS_A_LOOK = 32;
 
 export class Revalidator {
   readonly maxIdleMs: number;
   readonly #host: RevalidatorHost;
   readonly #mostFlows: number;
-  readonly #tracked: (TrackedFlow | undefined)[] = [];
+  readonly #lists = new EffectLists();
+  readonly #tracked: TrackedFlows;
   #generation = 1;
-  /** The flows of the sweep under way, from the end; undefined between sweeps. */
-  #pending: number[] | undefined;
+  /** The sweep under way has yet to look at the flows below this number; -1 between sweeps. */
+  #left = -1;
   readonly #deleted = new DeletedFlows();
+  /** The key of the flow in hand, and its packets. */
+  readonly #key = new Int32Array(KEY_WORDS);
+  readonly #batch: Batch = { packets: 0, bytes: 0, source: 0, nowMs: 0 };
   #startMs = 0;
   #idleMs: number;
   #averageFlows = 0;
@@ -79,6 +73,7 @@ export class Revalidator {
 
   constructor(host: RevalidatorHost, options: RevalidatorOptions = {}) {
     this.#host = host;
+    this.#tracked = new TrackedFlows(this.#lists, host.world.recirculations);
     this.maxIdleMs = options.maxIdleMs ?? DEFAULT_MAX_IDLE_MS;
     this.#mostFlows = options.flowLimit ?? DEFAULT_FLOW_LIMIT;
     this.#idleMs = this.maxIdleMs;
@@ -97,46 +92,43 @@ export class Revalidator {
 
   /** What sweeps have found: flows on average and at most, and how long the last sweep took. */
   get statistics(): SweepStatistics {
-    const tracked = this.#tracked.reduce((count, flow) => count + (flow ? 1 : 0), this.#deleted.count);
+    const tracked = this.#tracked.count + this.#deleted.count;
     return { averageFlows: this.#averageFlows, mostFlows: this.#maximumFlows, durationMs: this.#durationMs, tracked };
   }
 
   get sweeping(): boolean {
-    return this.#pending !== undefined;
+    return this.#left >= 0;
   }
 
-  /** Begins to look after a flow that an upcall installed, with what its translation refers to. */
+  /** Begins to look after a flow that an upcall installed for a packet with this key, with what its translation refers to. */
   track(
     flow: number,
+    key: FlowWords,
     sequence: number,
     { effects, recirculations }: Pick<Translation, 'effects' | 'recirculations'>,
   ): void {
     const { datapath } = this.#host;
     this.forget(flow);
-    const actions = datapath.flowActionsText(flow);
-    this.#tracked[flow] = {
+    this.#tracked.add(flow, {
       sequence,
       createdMs: datapath.clock.now(),
-      packets: 0,
-      bytes: 0,
-      effects,
+      actions: datapath.flowActions(flow),
+      effects: this.#lists.acquire(effects),
       recirculations,
-      actions,
-    };
+      source: getField(key, 'ethSrc'),
+      hasPartialTag: hasPartialTag(key),
+    });
   }
 
   forget(flow: number): void {
-    const tracked = this.#tracked[flow];
-    if (tracked) this.#host.world.recirculations.release(tracked.recirculations);
-    this.#tracked[flow] = undefined;
+    this.#tracked.remove(flow);
   }
 
   /** Deletes a flow because people want it, and remembers that it did: `wasDeleted`. */
   deleteByHand(flow: number): void {
     const { datapath } = this.#host;
     const { key, mask } = datapath.flow(flow);
-    const tracked = this.#tracked[flow];
-    if (tracked) this.#deleted.add({ key, mask, sequence: tracked.sequence });
+    if (this.#tracked.has(flow)) this.#deleted.add({ key, mask, sequence: this.#tracked.sequences[flow] });
     this.#delete(flow, 'evicted');
   }
 
@@ -154,25 +146,34 @@ export class Revalidator {
   begin(): void {
     const { datapath } = this.#host;
     this.#startMs = datapath.clock.now();
-    this.#pending = datapath.flowNumbers();
-    const count = this.#pending.length;
+    this.#left = datapath.flowCapacity;
+    const count = datapath.flowCount;
     this.#maximumFlows = Math.max(this.#maximumFlows, count);
     this.#averageFlows = Math.floor((this.#averageFlows + count) / 2);
     this.#idleMs = count > datapath.flowLimit ? CROWDED_IDLE_MS : this.maxIdleMs;
     if (count > 2 * datapath.flowLimit) this.#idleMs = -1;
   }
 
-  /** Looks at up to `most` flows; true when the sweep is done. */
-  step(most: number): boolean {
-    const pending = this.#pending;
-    if (!pending) return true;
-    for (let count = 0; count < most; count++) {
-      const flow = pending.pop();
-      if (flow === undefined) break;
-      this.#revalidate(flow);
+  /**
+   * Looks at up to `most` flows, the last ones first, or at fewer if the clock passes `untilMs` meanwhile (one that stands still does not);
+   * true when the sweep is done.
+   */
+  step(most: number, untilMs = Infinity): boolean {
+    const { datapath } = this.#host;
+    if (this.#left < 0) return true;
+    for (let looked = 0; this.#left > 0 && looked < most; ) {
+      const nowMs = datapath.clock.now();
+      if (looked !== 0 && nowMs >= untilMs) return false;
+      this.#batch.nowMs = nowMs;
+      for (const end = Math.max(0, this.#left - NUMBERS_A_LOOK); this.#left > end && looked < most; ) {
+        // Flows may have gone since the sweep began.
+        if (!datapath.hasFlow(--this.#left)) continue;
+        looked++;
+        this.#revalidate(this.#left);
+      }
     }
-    if (pending.length !== 0) return false;
-    this.#pending = undefined;
+    if (this.#left > 0) return false;
+    this.#left = -1;
     this.#sweepDeleted();
     this.#adjustLimit();
     return true;
@@ -203,9 +204,10 @@ export class Revalidator {
 
   /** Deletes all flows, when what they have counted has been told to what it concerns. */
   purge(): void {
-    for (const flow of this.#host.datapath.flowNumbers()) {
-      const tracked = this.#tracked[flow];
-      if (tracked) this.#pushStatistics(flow, tracked, tracked.effects);
+    const { datapath } = this.#host;
+    this.#batch.nowMs = datapath.clock.now();
+    for (const flow of datapath.flowNumbers()) {
+      if (this.#tracked.has(flow)) this.#pushStatistics(flow, this.#tracked.effects[flow].effects);
       this.#delete(flow, 'evicted');
     }
     this.#deleted.clear();
@@ -213,29 +215,30 @@ export class Revalidator {
 
   #revalidate(flow: number): void {
     const { datapath } = this.#host;
-    // Flows may have gone since the sweep began.
-    if (!datapath.hasFlow(flow)) return;
-    let tracked = this.#tracked[flow];
-    if (!tracked) {
+    const tracked = this.#tracked;
+    if (!tracked.has(flow)) {
       // Put by hand: it is adopted, and must agree with what translation says.
-      this.track(flow, -1, { effects: [], recirculations: [] });
-      tracked = this.#tracked[flow]!;
+      datapath.readFlowKey(flow, this.#key);
+      this.track(flow, this.#key, -1, { effects: [], recirculations: [] });
     }
-    const usedMs = datapath.flowUsedMs(flow) ?? tracked.createdMs;
-    if (usedMs < datapath.clock.now() - this.#idleMs) {
-      this.#pushStatistics(flow, tracked, tracked.effects);
+    const { nowMs } = this.#batch;
+    const usedMs = datapath.flowUsedMs(flow) ?? tracked.createdMs[flow];
+    if (usedMs < nowMs - this.#idleMs) {
+      this.#pushStatistics(flow, tracked.effects[flow].effects);
       this.#delete(flow, this.#idleMs === this.maxIdleMs ? 'idle' : 'evicted');
-    } else if (tracked.sequence === this.#generation) {
+    } else if (tracked.sequences[flow] === this.#generation) {
       // Open vSwitch fails to read back the key of a frame that ends inside its tag, when it first has statistics to push.
-      if (datapath.flowPackets(flow) > tracked.packets && hasPartialTag(datapath.flow(flow).key))
+      if (tracked.partialTags[flow] !== 0 && datapath.flowPackets(flow) > tracked.packets[flow])
         this.#delete(flow, 'stale');
-      else this.#pushStatistics(flow, tracked, tracked.effects);
-    } else this.#translateAgain(flow, tracked);
+      else this.#pushStatistics(flow, tracked.effects[flow].effects);
+    } else this.#translateAgain(flow);
   }
 
-  #translateAgain(flow: number, tracked: TrackedFlow): void {
+  #translateAgain(flow: number): void {
     const { datapath, world } = this.#host;
-    const { key, mask } = datapath.flow(flow);
+    const tracked = this.#tracked;
+    const key = this.#key;
+    datapath.readFlowKey(flow, key);
     const port = this.#host.portFor(key);
     if (!port || hasPartialTag(key)) {
       this.#delete(flow, 'stale');
@@ -244,24 +247,20 @@ export class Revalidator {
     const { sequence } = this;
     // What the flow's packets do to tables is done below, with their number.
     const fresh = translate(world, port, key, { sideEffects: false });
-    if (fresh.error !== undefined || needsMore(fresh.mask, carriedMask(key, mask))) {
-      this.#pushStatistics(flow, tracked, fresh.effects);
+    this.#pushStatistics(flow, fresh.effects);
+    if (fresh.error !== undefined || needsMore(fresh.mask, carriedMask(key, datapath.flowMask(flow)))) {
       world.recirculations.release(fresh.recirculations);
       this.#delete(flow, 'stale');
       return;
     }
-    this.#pushStatistics(flow, tracked, fresh.effects);
-    const text = formatActions(fresh.installed);
-    if (text !== tracked.actions) {
-      tracked.actions = text;
+    if (!sameActions(fresh.installed, tracked.actions[flow])) {
       // Open vSwitch 3.1 changes the flow that it finds by the key, which is another one where flows overlap.
       const found = datapath.lookupFlow(key);
-      datapath.modifyFlow(found < 0 ? flow : found, fresh.installed);
+      const changed = found < 0 ? flow : found;
+      datapath.modifyFlow(changed, fresh.installed);
+      tracked.actions[flow] = datapath.flowActions(changed);
     }
-    tracked.effects = fresh.effects;
-    world.recirculations.release(tracked.recirculations);
-    tracked.recirculations = fresh.recirculations;
-    tracked.sequence = sequence;
+    tracked.update(flow, sequence, this.#lists.acquire(fresh.effects), fresh.recirculations);
   }
 
   #delete(flow: number, reason: 'idle' | 'stale' | 'evicted'): void {
@@ -271,45 +270,19 @@ export class Revalidator {
   }
 
   /** Tells what the flow concerns of the packets that it has counted since the last time. */
-  #pushStatistics(flow: number, tracked: TrackedFlow, effects: readonly Effect[]): void {
+  #pushStatistics(flow: number, effects: readonly Effect[]): void {
     const { datapath, world } = this.#host;
-    const packets = datapath.flowPackets(flow) - tracked.packets;
-    if (packets === 0) return;
-    const bytes = datapath.flowBytes(flow) - tracked.bytes;
-    tracked.packets += packets;
-    tracked.bytes += bytes;
-    applyEffects(world, effects, packets, bytes);
-  }
-}
-
-/** Does for `packets` packets what a flow does beside forwarding. */
-export function applyEffects(world: World, effects: readonly Effect[], packets: number, bytes: number): void {
-  for (const effect of effects) {
-    switch (effect.type) {
-      case 'learn':
-        // The port may have left since.
-        if (effect.bridge.byOfPort.get(effect.port.ofPort) === effect.port) {
-          effect.bridge.macTable.learn(effect.mac, effect.vlan, effect.port, effect.gratuitousArp);
-        }
-        break;
-      case 'neighbour':
-        world.neighbours.lookup(effect.bridge, effect.ip);
-        break;
-      case 'rule':
-        if (effect.rule.isInstalled) effect.tables.credit(effect.rule, packets, bytes, world.nowMs());
-        break;
-      case 'learn-rule':
-        effect.tables.learn(effect.action, effect.flow, world.nowMs());
-        break;
-      case 'received':
-        effect.port.counters.rxPackets += packets;
-        effect.port.counters.rxBytes += bytes;
-        break;
-      case 'sent':
-        effect.port.counters.txPackets += packets;
-        effect.port.counters.txBytes += bytes;
-        break;
-    }
+    const tracked = this.#tracked;
+    const batch = this.#batch;
+    const packets = datapath.flowPackets(flow);
+    batch.packets = packets - tracked.packets[flow];
+    if (batch.packets === 0) return;
+    const bytes = datapath.flowBytes(flow);
+    batch.bytes = bytes - tracked.bytes[flow];
+    batch.source = tracked.sources[flow];
+    tracked.packets[flow] = packets;
+    tracked.bytes[flow] = bytes;
+    applyEffects(world.neighbours, effects, batch);
   }
 }
 

@@ -38,13 +38,16 @@ export function runGroup(ctx: Context, id: number, last: boolean): boolean {
 
 function runBucket(ctx: Context, bucket: GroupBucket, last: boolean): void {
   const { flow } = ctx;
+  const { flows } = ctx.world;
+  const { height } = flows;
   ctx.reporter?.enter('bucket', `bucket ${bucket.id}`);
-  ctx.flow = flow.slice();
+  ctx.flow = flows.copy(flow);
   ctx.depth++;
   executeActions(ctx, actionSet(bucket.actions), last, true);
   ctx.depth--;
   finishFreezing(ctx);
   ctx.flow = flow;
+  flows.release(height);
   ctx.exit = false;
   ctx.reporter?.leave();
 }

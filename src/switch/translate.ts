@@ -6,7 +6,6 @@ import { MOST_ACTION_BYTES, netlinkLength } from '../action/netlink-length.js';
 import type { Action } from '../action/types.js';
 import { slowPathAction } from '../action/userspace-text.js';
 import {
-  FLOW_WORDS,
   FRAG_LATER,
   KEY_WORDS,
   TunnelFlags,
@@ -16,19 +15,12 @@ import {
   setField,
   type FlowWords,
 } from '../flow/fields.js';
-import {
-  flowFromKey,
-  inputPort,
-  type Context,
-  type Effect,
-  type Reporter,
-  type TranslationError,
-  type World,
-} from './context.js';
+import { inputPort, type Context, type Reporter, type TranslationError, type World } from './context.js';
+import type { Effect } from './effects.js';
 import { finishFreezing, thaw } from './freeze.js';
 import { mirrorPacket } from './mirror.js';
 import { isMirrorOutput, type Bridge, type SwitchPort } from './model.js';
-import { remoteAddress, tunnelAddress } from './native-tunnel.js';
+import { hasTunnel } from './native-tunnel.js';
 import { executeActions } from './openflow-actions.js';
 import { findRule } from './pipeline.js';
 
@@ -37,7 +29,7 @@ export interface Translation {
   readonly actions: Action[];
   /** What the megaflow does: the same, or where Open vSwitch's datapath could not do it, `userspace(...)` for its slow path. */
   readonly installed: readonly Action[];
-  /** `KEY_WORDS` words: the mask of the megaflow. */
+  /** `KEY_WORDS` words: the mask of the megaflow. Others may have the same array, and nobody writes to it. */
   readonly mask: FlowWords;
   readonly effects: Effect[];
   /** Recirculation ids that the actions refer to: the caller gives them back when it needs the actions no longer. */
@@ -46,9 +38,13 @@ export interface Translation {
   readonly isSlow: boolean;
   /** Why nothing but a drop came of it. */
   readonly error: TranslationError | undefined;
-  /** The flow at the end, `FLOW_WORDS` words. */
+}
+
+/** What there is to show of a translation beside what comes of it: `FLOW_WORDS` words each. */
+export interface FinalFlow {
+  /** The flow at the end. */
   readonly flow: FlowWords;
-  /** What was looked at, `FLOW_WORDS` words: as `mask`, but for what the datapath adds to it. */
+  /** What was looked at: as `mask`, but for what the datapath adds to it. */
   readonly wildcards: FlowWords;
 }
 
@@ -59,6 +55,8 @@ export interface TranslateOptions {
   traceOf?: 'flow' | 'packet';
   depth?: number;
   reporter?: Reporter;
+  /** Is filled in. */
+  final?: FinalFlow;
 }
 
 /** Where a packet came in: a port, or a number that no port of the bridge has. */
@@ -75,10 +73,25 @@ const MOST_OUTPUTS = 1000;
 
 /** Translates a packet with this key (and no other: the mask says which ones it speaks for) that came in there. */
 export function translate(world: World, origin: Origin, key: FlowWords, options: TranslateOptions): Translation {
-  const flow = flowFromKey(key);
-  const wildcards = new Int32Array(FLOW_WORDS);
+  const { flows } = world;
+  const { height } = flows;
+  try {
+    return translateFlow(world, origin, key, flows.copy(key), options);
+  } finally {
+    flows.release(height);
+  }
+}
+
+function translateFlow(
+  world: World,
+  origin: Origin,
+  key: FlowWords,
+  flow: FlowWords,
+  options: TranslateOptions,
+): Translation {
+  const wildcards = world.flows.empty();
   setField(flow, 'ofInPort', origin.ofPort);
-  const base = flow.slice();
+  const base = world.flows.copy(flow);
   // The datapath sends no tunnel metadata unless it is told to.
   base.fill(0, 12, 30);
   const port = origin.bridge.byOfPort.get(origin.ofPort);
@@ -91,7 +104,7 @@ export function translate(world: World, origin: Origin, key: FlowWords, options:
     wildcards,
     actions: [],
     origin: port?.type === 'patch' ? undefined : port,
-    arrivedAt: remoteAddress(flow),
+    arrivedAs: key,
     sideEffects: options.sideEffects,
     learnings: [],
     imagined: options.traceOf === 'packet',
@@ -121,21 +134,21 @@ export function translate(world: World, origin: Origin, key: FlowWords, options:
   // The tag that a frame ends in was looked at, but is not there to be matched; the datapath matches that there is none.
   const partialTag = hasPartialTag(key) ? getField(wildcards, 'vlanTci') : 0;
   if (ctx.error === undefined) finishWildcards(flow, key, wildcards);
-  const mask = wildcards.slice(0, KEY_WORDS);
+  const mask = world.flows.copy(wildcards);
   if (ctx.error !== undefined) finishWildcards(flow, key, mask);
   setField(mask, 'vlanTci', getField(mask, 'vlanTci') | partialTag);
   closeVlan(key, mask);
+  options.final?.flow.set(flow);
+  options.final?.wildcards.set(wildcards);
   const isSlow = ctx.error === undefined && (ctx.isSlow || isTooMuch(ctx.actions));
   return {
     actions: ctx.actions,
     installed: isSlow ? [slowPathAction(origin.ofPort)] : ctx.actions,
-    mask,
+    mask: world.masks.share(mask),
     effects,
     recirculations: ctx.recirculations,
     isSlow,
     error: ctx.error,
-    flow: ctx.flow,
-    wildcards,
   };
 }
 
@@ -173,10 +186,6 @@ function run(ctx: Context, port: SwitchPort | undefined): void {
     if (ctx.error === undefined) finishFreezing(ctx);
   }
   if (isLookup) reporter?.leave();
-}
-
-function hasTunnel(flow: FlowWords): boolean {
-  return tunnelAddress(flow, 'destination').some((byte) => byte !== 0);
 }
 
 function isIp(flow: FlowWords): boolean {

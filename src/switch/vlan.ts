@@ -2,7 +2,7 @@
  * VLAN rules of ports (ovs-vswitchd.conf.db(5), "VLAN Configuration"): which frames a port takes, in which VLAN they then are, and
  * how they look when they leave. The names follow the `vlan_mode` column.
  */
-import { VLAN_PRESENT, getField, setField, type FlowWords } from '../flow/fields.js';
+import { VLAN_PRESENT, fields, getField, setField, type FlowWords } from '../flow/fields.js';
 import { MegaflowError } from '../util/errors.js';
 
 export type VlanMode = 'access' | 'trunk' | 'native-tagged' | 'native-untagged' | 'dot1q-tunnel';
@@ -31,14 +31,21 @@ export interface VlanRules {
 
 /** The tags of a packet, the outer first. A VID of 0 means that there is none, or a priority tag. */
 export interface Tags {
-  tpid: number;
-  vid: number;
+  readonly tpid: number;
+  readonly vid: number;
   /** Priority as it lies in the TCI: PCP × 0x2000. */
-  priority: number;
-  innerTpid: number;
-  innerVid: number;
-  innerPriority: number;
+  readonly priority: number;
+  readonly innerTpid: number;
+  readonly innerVid: number;
+  readonly innerPriority: number;
 }
+
+/** Words of the outer tag and its TPID, of which each has the upper half, and of the inner tag. */
+const TAG_WORD = fields.vlanTci.at >> 2;
+const TPID_WORD = fields.vlanTpid.at >> 2;
+const INNER_TAG_WORD = fields.innerVlanTci.at >> 2;
+
+const NO_TAGS: Tags = { tpid: 0, vid: 0, priority: 0, innerTpid: 0, innerVid: 0, innerPriority: 0 };
 
 const MODES: readonly VlanMode[] = ['access', 'trunk', 'native-tagged', 'native-untagged', 'dot1q-tunnel'];
 const DOT1Q = 0x8100;
@@ -100,22 +107,28 @@ export function sameVlanRules(a: VlanRules, b: VlanRules): boolean {
 
 /** The tags of a flow. */
 export function readTags(flow: FlowWords): Tags {
-  const tags: Tags = { tpid: 0, vid: 0, priority: 0, innerTpid: 0, innerVid: 0, innerPriority: 0 };
   const outer = getField(flow, 'vlanTci');
-  if ((outer & VLAN_PRESENT) === 0) return tags;
-  tags.tpid = getField(flow, 'vlanTpid');
-  tags.vid = outer & VID;
-  tags.priority = outer & PRIORITY;
+  if ((outer & VLAN_PRESENT) === 0) return NO_TAGS;
   const inner = getField(flow, 'innerVlanTci');
-  if ((inner & VLAN_PRESENT) === 0) return tags;
-  tags.innerTpid = getField(flow, 'innerVlanTpid');
-  tags.innerVid = inner & VID;
-  tags.innerPriority = inner & PRIORITY;
-  return tags;
+  const hasInner = (inner & VLAN_PRESENT) !== 0;
+  return {
+    tpid: getField(flow, 'vlanTpid'),
+    vid: outer & VID,
+    priority: outer & PRIORITY,
+    innerTpid: hasInner ? getField(flow, 'innerVlanTpid') : 0,
+    innerVid: hasInner ? inner & VID : 0,
+    innerPriority: hasInner ? inner & PRIORITY : 0,
+  };
 }
 
 /** Writes tags into a flow. VID and priority 0 mean no tag, unless priority tags are always sent and there was one. */
 export function writeTags(flow: FlowWords, tags: Tags, priorityTags: VlanRules['priorityTags']): void {
+  if (tags === NO_TAGS) {
+    flow[TAG_WORD] &= 0xffff;
+    flow[TPID_WORD] &= 0xffff;
+    flow[INNER_TAG_WORD] = 0;
+    return;
+  }
   const present = (tpid: number, tci: number): boolean => tci !== 0 || (priorityTags === 'always' && tpid !== 0);
   const outer = tags.vid | tags.priority;
   const outerPresent = present(tags.tpid, outer);
@@ -142,7 +155,7 @@ export function acceptsVid({ mode, trunks, cvlans }: VlanRules, vid: number): bo
 export function translateInput(rules: VlanRules, tags: Tags): Tags {
   switch (rules.mode) {
     case 'trunk':
-      return { ...tags };
+      return tags;
     case 'access':
       return {
         tpid: tags.tpid || DOT1Q,
@@ -154,7 +167,7 @@ export function translateInput(rules: VlanRules, tags: Tags): Tags {
       };
     case 'native-tagged':
     case 'native-untagged':
-      return tags.vid !== 0 ? { ...tags } : { ...tags, tpid: tags.tpid || DOT1Q, vid: rules.vlan };
+      return tags.vid !== 0 ? tags : { ...tags, tpid: tags.tpid || DOT1Q, vid: rules.vlan };
     case 'dot1q-tunnel':
       return {
         tpid: rules.serviceTpid,
@@ -171,12 +184,12 @@ export function translateInput(rules: VlanRules, tags: Tags): Tags {
 export function translateOutput(rules: VlanRules, tags: Tags): Tags {
   switch (rules.mode) {
     case 'access':
-      return { tpid: 0, vid: 0, priority: 0, innerTpid: 0, innerVid: 0, innerPriority: 0 };
+      return NO_TAGS;
     case 'trunk':
     case 'native-tagged':
-      return { ...tags };
+      return tags;
     case 'native-untagged':
-      return tags.vid === rules.vlan ? popOuter(tags) : { ...tags };
+      return tags.vid === rules.vlan ? popOuter(tags) : tags;
     case 'dot1q-tunnel':
       return popOuter(tags);
   }

@@ -11,7 +11,7 @@
 import type { Action } from '../action/types.js';
 import { Datapath, type DatapathOptions, type Upcall } from '../datapath/datapath.js';
 import type { DatapathPort } from '../datapath/ports.js';
-import { GROUPS_WORD, getField, sealKey, type FlowWords } from '../flow/fields.js';
+import { FLOW_WORDS, GROUPS_WORD, getField, sealKey, type FlowWords } from '../flow/fields.js';
 import { createIdlePort } from '../io/idle-port.js';
 import type { Port } from '../io/port.js';
 import { formatRule } from '../openflow/format.js';
@@ -31,8 +31,11 @@ import { MegaflowError } from '../util/errors.js';
 import { Events } from '../util/events.js';
 import { REASON_COUNT, reasonCounts, reasonName } from '../util/reason.js';
 import type { World } from './context.js';
+import { applyEffects } from './effects.js';
+import { FlowStack } from './flow-stack.js';
 import { MacTable, parseCount, DEFAULT_AGING_SECONDS, DEFAULT_MAC_TABLE_SIZE } from './mac-table.js';
 import { DropRates, type DropRate } from './drop-rates.js';
+import { MaskMemory } from './mask-memory.js';
 import { createMirrors } from './mirror-config.js';
 import {
   LOCAL,
@@ -43,16 +46,10 @@ import {
   type PortConfig,
   type SwitchPort,
 } from './model.js';
-import { tunnelAddress } from './native-tunnel.js';
+import { hasTunnel, tunnelAddress } from './native-tunnel.js';
 import { Recirculations } from './recirculation.js';
-import {
-  Revalidator,
-  SWEEP_INTERVAL_MS,
-  applyEffects,
-  type RevalidatorOptions,
-  type SweepStatistics,
-} from './revalidate.js';
-import { translate, type Origin, type TranslateOptions, type Translation } from './translate.js';
+import { Revalidator, SWEEP_INTERVAL_MS, type RevalidatorOptions, type SweepStatistics } from './revalidate.js';
+import { translate, type FinalFlow, type Origin, type TranslateOptions, type Translation } from './translate.js';
 import { sameVlanRules, vlanRules, type VlanColumns } from './vlan.js';
 
 export interface VSwitchOptions
@@ -100,8 +97,12 @@ export interface SwitchCounters {
 }
 
 const INTERFACE_TYPES: readonly InterfaceType[] = ['system', 'internal', 'vxlan', 'patch'];
-/** Flows that a turn of revalidation looks at before packets have theirs. */
+/**
+ * Flows that a turn of revalidation looks at before packets have theirs, and milliseconds that it takes: whichever comes first. Beyond them it
+ * takes what cannot be cut: 1.5 ms where the table of the flows that are left is made smaller.
+ */
 const FLOWS_PER_SLICE = 2000;
+const SLICE_MS = 0.5;
 /** Least time between the beginnings of two sweeps. */
 const LEAST_SWEEP_GAP_MS = 5;
 
@@ -161,6 +162,8 @@ export class VSwitch {
       neighbours: this.neighbours,
       listeners: this.#listeners,
       recirculations: this.#recirculations,
+      flows: new FlowStack(),
+      masks: new MaskMemory(),
       nowMs: () => this.clock.now(),
       addressesOf: (device) => this.#addresses.filter((address) => address.device === device),
       findBridgePort: (name) => this.#findBridgePort(name),
@@ -752,7 +755,7 @@ export class VSwitch {
     if (!port) return null;
     const { sequence } = this.#revalidator;
     const translation = translate(this.#world, port, key, { sideEffects: true });
-    applyEffects(this.#world, translation.effects, 1, packet.length);
+    this.#applyEffects(translation, key, packet.length);
     this.#noteChanges();
     const { mask, actions, installed, recirculations } = translation;
     // Packets that go round find their state for a while, whether there is a flow or not.
@@ -763,7 +766,7 @@ export class VSwitch {
       install: this.#revalidator.wasDeleted(key) ? null : installed === actions ? undefined : installed,
       installed: (flow) => {
         this.#looseRecirculations.delete(recirculations);
-        this.#revalidator.track(flow, sequence, translation);
+        this.#revalidator.track(flow, key, sequence, translation);
         this.#events.emit('flow-installed', () => ({ flow, key, mask, actions: this.datapath.flowActionsText(flow) }));
       },
     };
@@ -782,6 +785,12 @@ export class VSwitch {
     return actions;
   }
 
+  /** Does for a packet what its translation does beside forwarding. */
+  #applyEffects({ effects }: Translation, key: FlowWords, bytes: number): void {
+    const source = getField(key, 'ethSrc');
+    applyEffects(this.neighbours, effects, { packets: 1, bytes, source, nowMs: this.clock.now() });
+  }
+
   /** The port that a packet with this key came in on. */
   #portFor(key: FlowWords): SwitchPort | undefined {
     const recirculation = getField(key, 'recircId');
@@ -793,14 +802,13 @@ export class VSwitch {
     }
     const number = getField(key, 'inPort');
     // Frames with tunnel metadata are those of tunnel ports, whatever else they say.
-    const remote = tunnelAddress(key, 'destination');
-    if (remote.every((byte) => byte === 0)) return this.#byDatapathPort[number];
+    if (!hasTunnel(key)) return this.#byDatapathPort[number];
     // Ports take frames. What else VXLAN-GPE may carry finds none.
     if (getField(key, 'packetType') !== 0) return undefined;
     return this.#tunnels.find(number, {
       key: getField(key, 'tunIdHigh') * 0x1_0000_0000 + getField(key, 'tunId'),
       source: tunnelAddress(key, 'source'),
-      destination: remote,
+      destination: tunnelAddress(key, 'destination'),
     })?.owner;
   }
 
@@ -809,14 +817,14 @@ export class VSwitch {
     const key = this.datapath.keyOf(frame, Math.max(0, port.datapathPort));
     if (!key) return;
     const translation = translate(this.#world, port, key, { sideEffects: true, depth });
-    applyEffects(this.#world, translation.effects, 1, frame.length);
+    this.#applyEffects(translation, key, frame.length);
     this.datapath.execute(frame, translation.actions, Math.max(0, port.datapathPort));
     this.#recirculations.release(translation.recirculations);
     this.#noteChanges();
   }
 
   /** What would become of a packet with this key: nothing is learned, sent or installed. `key` need not be sealed. */
-  translate(key: FlowWords): Translation | undefined {
+  translate(key: FlowWords): (Translation & FinalFlow) | undefined {
     if (key[GROUPS_WORD] === 0) sealKey(key);
     const port = this.originOf(key);
     return port && this.trace(port, key, { traceOf: 'flow' });
@@ -828,13 +836,19 @@ export class VSwitch {
   }
 
   /** As `translate`, for a flow (`FLOW_WORDS` words, or a key) that came in there, with its steps reported. */
-  trace(origin: Origin, flow: FlowWords, options: Pick<TranslateOptions, 'traceOf' | 'reporter'>): Translation {
+  trace(
+    origin: Origin,
+    flow: FlowWords,
+    options: Pick<TranslateOptions, 'traceOf' | 'reporter'>,
+  ): Translation & FinalFlow {
+    const final = { flow: new Int32Array(FLOW_WORDS), wildcards: new Int32Array(FLOW_WORDS) };
     const translation = translate({ ...this.#world, sendFrom: () => undefined }, origin, flow, {
       sideEffects: false,
+      final,
       ...options,
     });
     this.#recirculations.release(translation.recirculations);
-    return translation;
+    return { ...translation, ...final };
   }
 
   // ---- housekeeping ------------------------------------------------------------------------------------------------------
@@ -882,7 +896,7 @@ export class VSwitch {
   #turn(): void {
     this.#age();
     this.#beginWhatIsDue(LEAST_SWEEP_GAP_MS);
-    const done = this.#revalidator.step(FLOWS_PER_SLICE);
+    const done = this.#revalidator.step(FLOWS_PER_SLICE, this.clock.now() + SLICE_MS);
     // A listener may have closed the switch.
     if (this.#closed) return;
     if (!done) {
@@ -946,7 +960,8 @@ export class VSwitch {
     this.#dropRates.run();
     for (const bridge of this.#bridges.values()) {
       bridge.macTable.sweep();
-      if (bridge.tables.expire(this.clock.now()).length !== 0) this.#changed = true;
+      // In the midst of a sweep it is left to the next one, which the table's sequence calls for.
+      if (bridge.tables.expire(this.clock.now()).length !== 0 && !this.#revalidator.sweeping) this.#changed = true;
     }
     this.neighbours.sweep();
     for (const ids of this.#looseRecirculations) this.#recirculations.release(ids);
@@ -956,11 +971,12 @@ export class VSwitch {
 
   #beginWhatIsDue(gapMs: number): void {
     const sinceMs = this.clock.now() - this.#revalidator.startMs;
-    // A changed configuration does not wait.
-    if (this.#changed || (this.#tablesChanged() && sinceMs >= gapMs)) {
+    // A changed configuration does not wait. What is learned does until the sweep under way is done, lest sweeps begin and none ends.
+    const { sweeping } = this.#revalidator;
+    if (this.#changed || (!sweeping && this.#tablesChanged() && sinceMs >= gapMs)) {
       this.#noteInvalid();
       this.#revalidator.begin();
-    } else if (!this.#revalidator.sweeping && sinceMs >= SWEEP_INTERVAL_MS) this.#revalidator.begin();
+    } else if (!sweeping && sinceMs >= SWEEP_INTERVAL_MS) this.#revalidator.begin();
   }
 
   /** If anything has changed, all flows are to be translated again. */

@@ -3,6 +3,7 @@
  * from what translation snoops and from what people set; entries that nobody uses age.
  */
 import { formatIp, formatMac } from '../util/address.js';
+import { get32 } from '../util/bytes.js';
 import type { Clock } from '../util/clock.js';
 import { MegaflowError } from '../util/errors.js';
 
@@ -17,6 +18,10 @@ export interface Neighbour {
   readonly expiresMs: number;
 }
 
+interface Entry extends Neighbour {
+  expiresMs: number;
+}
+
 /** Default lifetime: 15 minutes. */
 export const NEIGHBOUR_AGE_MS = 15 * 60 * 1000;
 
@@ -27,7 +32,9 @@ export class NeighbourTable {
   onChange: ((neighbour: Neighbour) => void) | undefined;
 
   readonly #clock: Clock;
-  readonly #entries = new Map<string, { bridge: string; ip: Uint8Array; mac: number; expiresMs: number }>();
+  readonly #entries = new Map<string, Entry>();
+  /** The same by bridge and address, where numbers serve IPv4: a text takes a tenth of the time of an upcall. */
+  readonly #index = new Map<string, Map<number | string, Entry>>();
   #ageMs = NEIGHBOUR_AGE_MS;
 
   constructor(clock: Clock) {
@@ -50,7 +57,7 @@ export class NeighbourTable {
 
   /** The MAC of `ip` on `bridge`, -1 when it is not known. Finding it makes the entry young. */
   lookup(bridge: string, ip: Uint8Array): number {
-    const entry = this.#entries.get(entryKey(bridge, ip));
+    const entry = this.#index.get(bridge)?.get(addressKey(ip));
     const nowMs = this.#clock.now();
     if (!entry || entry.expiresMs <= nowMs) return -1;
     entry.expiresMs = nowMs + this.#ageMs;
@@ -70,6 +77,9 @@ export class NeighbourTable {
     // A new MAC is a new entry, at the end.
     this.#entries.delete(key);
     this.#entries.set(key, fresh);
+    let ofBridge = this.#index.get(bridge);
+    if (!ofBridge) this.#index.set(bridge, (ofBridge = new Map()));
+    ofBridge.set(addressKey(ip), fresh);
     this.sequence++;
     this.onChange?.(fresh);
   }
@@ -78,6 +88,7 @@ export class NeighbourTable {
   flush(): void {
     if (this.#entries.size !== 0) this.sequence++;
     this.#entries.clear();
+    this.#index.clear();
   }
 
   /** Removes what has aged; to be called now and then. */
@@ -86,6 +97,7 @@ export class NeighbourTable {
     for (const [key, entry] of this.#entries) {
       if (entry.expiresMs > nowMs) continue;
       this.#entries.delete(key);
+      this.#index.get(entry.bridge)?.delete(addressKey(entry.ip));
       this.sequence++;
     }
   }
@@ -97,6 +109,10 @@ export class NeighbourTable {
   [Symbol.iterator](): Iterator<Neighbour> {
     return this.#entries.values();
   }
+}
+
+function addressKey(ip: Uint8Array): number | string {
+  return ip.length === 4 ? get32(ip, 0) : formatIp(ip);
 }
 
 function entryKey(bridge: string, ip: Uint8Array): string {

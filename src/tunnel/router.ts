@@ -164,7 +164,10 @@ export function maskAddress(ip: Uint8Array, prefixLength: number): Uint8Array {
 /** Whether `ip` lies in a prefix of the same family. */
 export function inPrefix(ip: Uint8Array, prefix: Uint8Array, prefixLength: number): boolean {
   if (ip.length !== prefix.length) return false;
-  return maskAddress(ip, prefixLength).every((byte, index) => byte === prefix[index]);
+  const bytes = prefixLength >> 3;
+  for (let index = 0; index < bytes; index++) if (ip[index] !== prefix[index]) return false;
+  const bits = prefixLength & 7;
+  return bits === 0 || ((ip[bytes] ^ prefix[bytes]) & (0xff00 >> bits) & 0xff) === 0;
 }
 
 /** Length of a prefix that counts IPv4 as IPv4-mapped IPv6. */

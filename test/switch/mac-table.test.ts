@@ -45,6 +45,23 @@ describe('learning', () => {
     expect(table.statistics).toEqual({ learned: 3, expired: 0, evicted: 0, moved: 0 });
   });
 
+  it('tells MACs apart that have 32 bits in common', () => {
+    const macs = [0, 1, 2].map((high) => BASE + high * 2 ** 32 + 5);
+    for (const mac of macs) table.learn(mac, 0, `p${mac}`, false);
+    expect(macs.map((mac) => table.lookup(mac, 0)?.port)).toEqual(macs.map((mac) => `p${mac}`));
+    // Of a chain: the one in the midst, the first, and the last that is left.
+    for (const [left, gone] of [
+      [2, 1],
+      [1, 2],
+      [0, 0],
+    ]) {
+      table.removePort(`p${macs[gone]}`);
+      expect(macs.filter((mac) => table.lookup(mac, 0) !== undefined)).toHaveLength(left);
+      expect(table.lookup(macs[gone], 0)).toBeUndefined();
+      expect(table.count).toBe(left);
+    }
+  });
+
   it('is not of group addresses', () => {
     expect([
       isMulticast(0x0100_0000_0000),
