@@ -4,6 +4,8 @@
 //   --baseline  forward, encapsulate and decapsulate beside baseline.c, compiled here by the C compiler, in turn in the same rounds; the
 //               ratios are what carries over to another machine
 //   --growth    what a packet takes as frames, subtables and flows grow (growth.mjs), and what flows cost beside (tables.mjs)
+//   --peers     the pure functions beside other packages that decode frames (peers.mjs), which are installed in bench/peers/
+//   --two       two switches in one process beside one alone
 //   --quick     fewer packets and rounds
 //
 // Figures are medians over rounds in which the cases take turns, warm; the spread is that of the middle half of the rounds. Each end-to-end
@@ -19,7 +21,7 @@ import { FRAME_BYTES, SUBTABLES, createFrameBench, createSubtableBench } from '.
 import { createStages } from './stages.mjs';
 
 const flags = new Set(process.argv.slice(2));
-const known = ['--json', '--baseline', '--growth', '--quick', '--one', '--stages'];
+const known = ['--json', '--baseline', '--growth', '--peers', '--two', '--quick', '--one', '--stages'];
 const isQuick = flags.has('--quick');
 const ROUNDS = isQuick ? 5 : 9;
 const PACKETS = isQuick ? 1 << 18 : 1 << 20;
@@ -70,7 +72,22 @@ function one() {
 function createCase(kind, size) {
   if (kind === 'subtables') return createSubtableBench(size);
   if (kind === 'frame') return createFrameBench(size);
+  if (kind.startsWith('two-')) return createPair(/** @type {typeof STAGES[number]} */ (kind.slice(4)), size);
   return createBench(/** @type {typeof STAGES[number]} */ (kind), size);
+}
+
+/** Two switches that take turns of 64 bursts. @param {typeof STAGES[number]} stage @param {number} flows */
+function createPair(stage, flows) {
+  const pair = [createBench(stage, flows), createBench(stage, flows)];
+  const turn = 64 * 32;
+  return {
+    run(/** @type {number} */ packets) {
+      let time = 0;
+      for (let done = 0; done < packets; done += 2 * turn) for (const { run } of pair) time += run(turn) * turn;
+      return time / packets;
+    },
+    datapath: { close: () => pair.forEach(({ datapath }) => datapath.close()) },
+  };
 }
 
 /** `--stages`: the single steps, as JSON. */
@@ -200,13 +217,44 @@ function growth() {
   );
 }
 
+/** One switch and two of them in turn, each in processes of their own. */
+function two() {
+  console.log('two switches in one process ÷ one alone, a packet each: median over rounds, and the range');
+  for (const stage of STAGES) {
+    for (const flows of FLOWS) {
+      /** @type {number[]} */
+      const alone = [];
+      /** @type {number[]} */
+      const both = [];
+      for (let round = 0; round < (isQuick ? 1 : 5); round++) {
+        alone.push(runOne(stage, flows));
+        both.push(runOne(`two-${stage}`, flows));
+      }
+      const ratios = both.map((time, round) => time / alone[round]);
+      const range = `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`;
+      const times = `${median(both).toFixed(1)} ns beside ${median(alone).toFixed(1)} ns`;
+      console.log(
+        `${stage.padEnd(12)} ${String(flows).padStart(6)}   ${median(ratios).toFixed(2)}   (${range})   ${times}`,
+      );
+    }
+  }
+}
+
+/** A benchmark of its own file, pinned. @param {string} file */
+function runFile(file) {
+  const path = fileURLToPath(new URL(file, import.meta.url));
+  console.log(runPinned([process.execPath, '--expose-gc', path, ...(isQuick ? ['--quick'] : [])]).trimEnd());
+}
+
 if (flags.has('--one')) one();
 else if (flags.has('--stages')) await stages();
 else if (process.argv.slice(2).some((word) => !known.includes(word))) {
-  console.error('usage: npm run bench -- [--json] [--baseline] [--growth] [--quick]');
+  console.error('usage: npm run bench -- [--json] [--baseline] [--growth] [--peers] [--two] [--quick]');
   process.exit(2);
 } else if (flags.has('--baseline')) baseline();
 else if (flags.has('--growth')) growth();
+else if (flags.has('--peers')) runFile('peers.mjs');
+else if (flags.has('--two')) two();
 else {
   const single = JSON.parse(runPinned([process.execPath, self, '--stages', ...(isQuick ? ['--quick'] : [])]));
   const results = [...single, ...(await lookups()), ...endToEnd()];
