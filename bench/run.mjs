@@ -59,9 +59,9 @@ function runOne(stage, flows) {
 }
 
 /** `--one STAGE FLOWS`: the process of a case: warm, then the median of a few rounds. */
-function one() {
+async function one() {
   const at = process.argv.indexOf('--one');
-  const bench = createCase(process.argv[at + 1], Number(process.argv[at + 2]));
+  const bench = await createCase(process.argv[at + 1], Number(process.argv[at + 2]));
   for (let warm = 0; warm < 3; warm++) bench.run(PACKETS);
   console.log(median(Array.from({ length: 5 }, () => bench.run(PACKETS))));
   // Its port never runs dry: left open, the datapath would go on taking turns.
@@ -76,9 +76,13 @@ function createCase(kind, size) {
   return createBench(/** @type {typeof STAGES[number]} */ (kind), size);
 }
 
-/** Two switches that take turns of 64 bursts. @param {typeof STAGES[number]} stage @param {number} flows */
-function createPair(stage, flows) {
-  const pair = [createBench(stage, flows), createBench(stage, flows)];
+/**
+ * Two switches that take turns of 64 bursts, each with ports of its own code, as two users have: a loop that two instances share is half as fast.
+ * @param {typeof STAGES[number]} stage @param {number} flows
+ */
+async function createPair(stage, flows) {
+  const { createMemoryPort } = await import(`${'./memory-port.mjs'}?second`);
+  const pair = [createBench(stage, flows), createBench(stage, flows, { createPort: createMemoryPort })];
   const turn = 64 * 32;
   return {
     run(/** @type {number} */ packets) {
@@ -246,7 +250,7 @@ function runFile(file) {
   console.log(runPinned([process.execPath, '--expose-gc', path, ...(isQuick ? ['--quick'] : [])]).trimEnd());
 }
 
-if (flags.has('--one')) one();
+if (flags.has('--one')) await one();
 else if (flags.has('--stages')) await stages();
 else if (process.argv.slice(2).some((word) => !known.includes(word))) {
   console.error('usage: npm run bench -- [--json] [--baseline] [--growth] [--peers] [--two] [--quick]');
