@@ -21,14 +21,14 @@ const LOOKED_TUNNEL = /** @type {const} */ (['tunSrc', 'tunDst', 'tunId', 'tunFl
 /**
  * @param {Stage} stage
  * @param {number} flows How many 5-tuples there are.
- * @param {{ frameBytes?: number } & Partial<import('megaflow').DatapathOptions>} [options]
+ * @param {{ frameBytes?: number, createPort?: typeof createMemoryPort } & Partial<import('megaflow').DatapathOptions>} [options]
  */
-export function createBench(stage, flows, { frameBytes = 64, ...options } = {}) {
+export function createBench(stage, flows, { frameBytes = 64, createPort = createMemoryPort, ...options } = {}) {
   const isTunnel = stage === 'decapsulate';
   const frame = isTunnel ? outerFrame(frameBytes) : innerFrame(frameBytes);
   const pool = new PacketPool({ frameBytes: Math.max(2048, frame.length) });
-  const source = createMemoryPort('in', pool, { frame, at: isTunnel ? OUTER_BYTES + 14 : 14, order: shuffled(flows) });
-  const sink = createMemoryPort('out', pool);
+  const source = createPort('in', pool, { frame, at: isTunnel ? OUTER_BYTES + 14 : 14, order: shuffled(flows) });
+  const sink = createPort('out', pool);
 
   /** @type {import('megaflow').UpcallHandler} */
   const upcall = (_packet, key) => {

@@ -6,6 +6,8 @@
 //   --growth    what a packet takes as frames, subtables and flows grow (growth.mjs), and what flows cost beside (tables.mjs)
 //   --tables    that last part alone: memory, upcalls, sweeps
 //   --ports     what the ports of megaflow/node carry, in frames a second (ports.mjs); root for macvtap
+//   --peers     the pure functions beside other packages that decode frames (peers.mjs), which are installed in bench/peers/
+//   --two       two switches in one process beside one alone
 //   --quick     fewer packets and rounds
 //
 // Figures are medians over rounds in which the cases take turns, warm; the spread is that of the middle half of the rounds. Each end-to-end
@@ -21,7 +23,18 @@ import { FRAME_BYTES, SUBTABLES, createFrameBench, createSubtableBench } from '.
 import { createStages } from './stages.mjs';
 
 const flags = new Set(process.argv.slice(2));
-const known = ['--json', '--baseline', '--growth', '--ports', '--tables', '--quick', '--one', '--stages'];
+const known = [
+  '--json',
+  '--baseline',
+  '--growth',
+  '--tables',
+  '--peers',
+  '--two',
+  '--ports',
+  '--quick',
+  '--one',
+  '--stages',
+];
 const isQuick = flags.has('--quick');
 const ROUNDS = isQuick ? 5 : 9;
 const PACKETS = isQuick ? 1 << 18 : 1 << 20;
@@ -66,9 +79,9 @@ function ports() {
 }
 
 /** `--one STAGE FLOWS`: the process of a case: warm, then the median of a few rounds. */
-function one() {
+async function one() {
   const at = process.argv.indexOf('--one');
-  const bench = createCase(process.argv[at + 1], Number(process.argv[at + 2]));
+  const bench = await createCase(process.argv[at + 1], Number(process.argv[at + 2]));
   for (let warm = 0; warm < 3; warm++) bench.run(PACKETS);
   console.log(median(Array.from({ length: 5 }, () => bench.run(PACKETS))));
   // Its port never runs dry: left open, the datapath would go on taking turns.
@@ -79,7 +92,26 @@ function one() {
 function createCase(kind, size) {
   if (kind === 'subtables') return createSubtableBench(size);
   if (kind === 'frame') return createFrameBench(size);
+  if (kind.startsWith('two-')) return createPair(/** @type {typeof STAGES[number]} */ (kind.slice(4)), size);
   return createBench(/** @type {typeof STAGES[number]} */ (kind), size);
+}
+
+/**
+ * Two switches that take turns of 64 bursts, each with ports of its own code, as two users have: a loop that two instances share is half as fast.
+ * @param {typeof STAGES[number]} stage @param {number} flows
+ */
+async function createPair(stage, flows) {
+  const { createMemoryPort } = await import(`${'./memory-port.mjs'}?second`);
+  const pair = [createBench(stage, flows), createBench(stage, flows, { createPort: createMemoryPort })];
+  const turn = 64 * 32;
+  return {
+    run(/** @type {number} */ packets) {
+      let time = 0;
+      for (let done = 0; done < packets; done += 2 * turn) for (const { run } of pair) time += run(turn) * turn;
+      return time / packets;
+    },
+    datapath: { close: () => pair.forEach(({ datapath }) => datapath.close()) },
+  };
 }
 
 /** `--stages`: the single steps, as JSON. */
@@ -214,15 +246,54 @@ function tables() {
   );
 }
 
-if (flags.has('--one')) one();
-else if (flags.has('--stages')) await stages();
-else if (process.argv.slice(2).some((word) => !known.includes(word))) {
-  console.error('usage: npm run bench -- [--json] [--baseline] [--growth] [--tables] [--ports] [--quick]');
+/** One switch and two of them in turn, each in processes of their own. */
+function two() {
+  console.log('two switches in one process ÷ one alone, a packet each: median over rounds, and the range');
+  for (const stage of STAGES) {
+    for (const flows of FLOWS) {
+      /** @type {number[]} */
+      const alone = [];
+      /** @type {number[]} */
+      const both = [];
+      for (let round = 0; round < (isQuick ? 1 : 5); round++) {
+        alone.push(runOne(stage, flows));
+        both.push(runOne(`two-${stage}`, flows));
+      }
+      const ratios = both.map((time, round) => time / alone[round]);
+      const range = `${Math.min(...ratios).toFixed(2)} to ${Math.max(...ratios).toFixed(2)}`;
+      const times = `${median(both).toFixed(1)} ns beside ${median(alone).toFixed(1)} ns`;
+      console.log(
+        `${stage.padEnd(12)} ${String(flows).padStart(6)}   ${median(ratios).toFixed(2)}   (${range})   ${times}`,
+      );
+    }
+  }
+}
+
+/** A benchmark of its own file, pinned. @param {string} file */
+function runFile(file) {
+  const path = fileURLToPath(new URL(file, import.meta.url));
+  console.log(runPinned([process.execPath, '--expose-gc', path, ...(isQuick ? ['--quick'] : [])]).trimEnd());
+}
+
+/** What each flag does; the first that is given. Without any, all figures are printed. */
+const modes = {
+  '--one': one,
+  '--stages': stages,
+  '--baseline': baseline,
+  '--growth': growth,
+  '--tables': tables,
+  '--ports': ports,
+  '--peers': () => runFile('peers.mjs'),
+  '--two': two,
+};
+
+if (process.argv.slice(2).some((word) => !known.includes(word)) && !flags.has('--one')) {
+  const shown = known.filter((flag) => flag !== '--one' && flag !== '--stages').map((flag) => `[${flag}]`);
+  console.error(`usage: npm run bench -- ${shown.join(' ')}`);
   process.exit(2);
-} else if (flags.has('--baseline')) baseline();
-else if (flags.has('--growth')) growth();
-else if (flags.has('--ports')) ports();
-else if (flags.has('--tables')) tables();
+}
+const mode = Object.entries(modes).find(([flag]) => flags.has(flag));
+if (mode !== undefined) await mode[1]();
 else {
   const single = JSON.parse(runPinned([process.execPath, self, '--stages', ...(isQuick ? ['--quick'] : [])]));
   const results = [...single, ...(await lookups()), ...endToEnd()];

@@ -2,7 +2,7 @@
  * Addresses as text and as numbers. MACs are 48-bit numbers, IPv4 addresses 32-bit numbers (the first byte is the
  * highest), IPv6 addresses 16 bytes. Text is parsed strictly and throws `bad-address`.
  */
-import { get16, get32, put16 } from './bytes.js';
+import { formatByte, get16, get32, put16 } from './bytes.js';
 import { MegaflowError } from './errors.js';
 
 function refuse(kind: string, text: unknown, allowed: string): never {
@@ -16,12 +16,43 @@ export function parseMac(text: string): number {
   return text.split(':').reduce((mac, byte) => mac * 256 + parseInt(byte, 16), 0);
 }
 
+/**
+ * The text of addresses that came lately: frames come with few, again and again, and their text takes ten times the time of the rest of a header
+ * (bench/NOTES.md). An address has one place, by its hash.
+ */
+class RecentTexts {
+  readonly #addresses: Float64Array;
+  readonly #texts: string[];
+  readonly #format: (address: number) => string;
+
+  constructor(format: (address: number) => string) {
+    this.#addresses = new Float64Array(RECENT).fill(-1);
+    this.#texts = new Array<string>(RECENT).fill('');
+    this.#format = format;
+  }
+
+  /** The text of an unsigned number. */
+  of(address: number): string {
+    const place = Math.imul(address, 0x9e3779b1) >>> RECENT_SHIFT;
+    if (this.#addresses[place] === address) return this.#texts[place];
+    this.#addresses[place] = address;
+    return (this.#texts[place] = this.#format(address));
+  }
+}
+
+const RECENT = 1024;
+const RECENT_SHIFT = 22;
+
+const recentMacs = new RecentTexts((mac) => {
+  const high = Math.floor(mac / 0x1_0000_0000);
+  const low = mac >>> 0;
+  const bytes = [high >>> 8, high & 255, low >>> 24, (low >>> 16) & 255, (low >>> 8) & 255, low & 255];
+  return bytes.map(formatByte).join(':');
+});
+
 /** A 48-bit number as `'aa:55:aa:55:00:01'`. */
 export function formatMac(mac: number): string {
-  return mac
-    .toString(16)
-    .padStart(12, '0')
-    .replace(/..(?=.)/g, '$&:');
+  return recentMacs.of(mac);
 }
 
 /** `'10.10.10.1'` as an unsigned number. */
@@ -34,8 +65,10 @@ export function parseIpv4(text: string): number {
 
 /** A 32-bit number (signed or not) as `'10.10.10.1'`. */
 export function formatIpv4(ip: number): string {
-  return `${ip >>> 24}.${(ip >>> 16) & 255}.${(ip >>> 8) & 255}.${ip & 255}`;
+  return recentIpv4.of(ip >>> 0);
 }
+
+const recentIpv4 = new RecentTexts((ip) => `${ip >>> 24}.${(ip >>> 16) & 255}.${(ip >>> 8) & 255}.${ip & 255}`);
 
 /** `'fd00:10::1'` (also `'::ffff:10.0.0.1'`) as 16 new bytes. */
 export function parseIpv6(text: string): Uint8Array {

@@ -19,7 +19,7 @@
  *     +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
  */
 import { formatIpv4, parseIpv4 } from '../util/address.js';
-import { get16, get32, put16, put32 } from '../util/bytes.js';
+import { copyBytes, get16, get32, put16, put32 } from '../util/bytes.js';
 import { checksum as checksumOf, sum16 } from '../util/checksum.js';
 import { Reason } from '../util/reason.js';
 import { field, room, unit } from './field.js';
@@ -258,6 +258,7 @@ export interface Ipv4 {
 /** The header as an object, `undefined` when `check` refuses it. */
 export function parse(bytes: Uint8Array, offset = 0, end = bytes.length): Required<Ipv4> | undefined {
   if (check(bytes, offset, end) !== Reason.sound) return undefined;
+  const fragment = get16(bytes, offset + FRAGMENT);
   return {
     type: 'ipv4',
     version: version(bytes, offset),
@@ -265,16 +266,16 @@ export function parse(bytes: Uint8Array, offset = 0, end = bytes.length): Requir
     tos: tos(bytes, offset),
     totalLength: totalLength(bytes, offset),
     identification: identification(bytes, offset),
-    reservedFlag: reservedFlag(bytes, offset),
-    dontFragment: dontFragment(bytes, offset),
-    moreFragments: moreFragments(bytes, offset),
-    fragmentOffset: fragmentOffset(bytes, offset),
+    reservedFlag: (fragment & RESERVED_FLAG) !== 0,
+    dontFragment: (fragment & DONT_FRAGMENT) !== 0,
+    moreFragments: (fragment & MORE_FRAGMENTS) !== 0,
+    fragmentOffset: (fragment & OFFSET_MASK) * 8,
     ttl: ttl(bytes, offset),
     protocol: protocol(bytes, offset),
     checksum: checksum(bytes, offset),
     source: formatIpv4(source(bytes, offset)),
     destination: formatIpv4(destination(bytes, offset)),
-    options: bytes.slice(offset + OPTIONS, payloadOffset(bytes, offset)),
+    options: copyBytes(bytes, offset + OPTIONS, payloadOffset(bytes, offset)),
   };
 }
 

@@ -19,7 +19,7 @@
  *     |               options, up to 40 bytes, padded                 |
  *     +-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+-+
  */
-import { get16, get32, put16, put32 } from '../util/bytes.js';
+import { copyBytes, get16, get32, put16, put32 } from '../util/bytes.js';
 import { Reason } from '../util/reason.js';
 import { field, room, unit } from './field.js';
 import { checksumRange } from './sum.js';
@@ -193,7 +193,7 @@ export function parse(bytes: Uint8Array, offset = 0, end = bytes.length): Requir
     window: window(bytes, offset),
     checksum: checksum(bytes, offset),
     urgentPointer: urgentPointer(bytes, offset),
-    options: bytes.slice(offset + OPTIONS, payloadOffset(bytes, offset)),
+    options: copyBytes(bytes, offset + OPTIONS, payloadOffset(bytes, offset)),
   };
 }
 
