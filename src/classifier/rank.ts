@@ -5,7 +5,7 @@
  * Hashing each subtable's eight words or so would be most of a search. But masks are much alike, and the hash is a sum
  * over masked words. So the pairs (word, bits) are ordered by how many subtables have them, and for each packet
  * the sums of the first pair, of the first two, and so on are computed: the *ladder*. A subtable starts from the highest
- * rung whose pairs it has all of, and adds only its *rest*. Sixty-four masks that differ in one or two words take eight
+ * rung whose pairs it has all of, and adds only its *rest*. What all of them have is the *ground* that the ladder stands on. Sixty-four masks that differ in one or two words take eight
  * rungs and one or two words each, and an odd mask among them costs only itself.
  *
  * Subtables are placed by the length of their rest: those with at most one word come first and are filtered by fours
@@ -48,7 +48,9 @@ export const Place = {
 
 export interface Rank {
   readonly subtables: readonly Subtable[];
-  /** Pairs of the ladder, the lowest rung first, and their factors; a multiple of `STEP`, filled up with bits 0. */
+  /** Bits of the words that all subtables have in common, a row. */
+  readonly ground: Int32Array;
+  /** Pairs of the ladder above the ground, the lowest rung first, and their factors; a multiple of `STEP`, filled up with bits 0. */
   readonly ladderWords: Int32Array;
   readonly ladderBits: Int32Array;
   readonly ladderFactors: Int32Array;
@@ -81,7 +83,11 @@ export function createRank(members: readonly Subtable[]): Rank {
   const ladder = buildLadder(members);
   const climbers = members.map((subtable) => climb(subtable, ladder));
   climbers.sort((a, b) => a.subtable.required - b.subtable.required || a.rest.length - b.rest.length);
-  const { steps, rungOfHeight } = buildSteps(ladder, new Set(climbers.map(({ height }) => height)));
+  const common = ladder.findIndex(({ word, subtables }) => word >= ROW_WORDS || subtables < members.length);
+  const groundHeight = common < 0 ? ladder.length : common;
+  const ground = new Int32Array(ROW_WORDS);
+  for (const { word, bits } of ladder.slice(0, groundHeight)) ground[word] = bits;
+  const { steps, rungOfHeight } = buildSteps(ladder, groundHeight, new Set(climbers.map(({ height }) => height)));
   const free = climbers.filter(({ subtable }) => subtable.required === 0);
   const beyond = climbers.flatMap(({ rest }) => rest.slice(2));
   const program = new Int32Array(climbers.length * Place.words);
@@ -101,6 +107,7 @@ export function createRank(members: readonly Subtable[]): Rank {
   });
   return {
     subtables: climbers.map(({ subtable }) => subtable),
+    ground,
     ladderWords: Int32Array.from(steps, ({ word }) => word),
     ladderBits: Int32Array.from(steps, ({ bits }) => bits),
     ladderFactors: Int32Array.from(steps, ({ word }) => FACTORS[word]),
@@ -161,11 +168,15 @@ function climb(subtable: Subtable, ladder: readonly Pair[]): { subtable: Subtabl
   return { subtable, height, rest: pairs.filter(({ word }) => !shared.has(word)) };
 }
 
-/** Cuts the ladder at the heights that are started from, and what lies between them into steps. */
-function buildSteps(ladder: readonly Pair[], heights: ReadonlySet<number>): { steps: Pair[]; rungOfHeight: number[] } {
+/** Cuts the ladder above the ground at the heights that are started from, and what lies between them into steps. */
+function buildSteps(
+  ladder: readonly Pair[],
+  groundHeight: number,
+  heights: ReadonlySet<number>,
+): { steps: Pair[]; rungOfHeight: number[] } {
   const steps: Pair[] = [];
-  const rungOfHeight = [0];
-  let from = 0;
+  const rungOfHeight: number[] = [];
+  let from = groundHeight;
   for (const height of [...heights].sort((a, b) => a - b)) {
     steps.push(...ladder.slice(from, height));
     while (steps.length % STEP !== 0) steps.push({ word: 0, bits: 0, subtables: 0 });

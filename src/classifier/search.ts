@@ -21,13 +21,13 @@
  * Arrays that grow are taken from their owners once a burst; those that do not are constants of the factory, whose
  * addresses and lengths V8 writes into the code as long as it is called once in a process.
  */
-import { Group, GROUPS_WORD, KEY_WORDS } from '../flow/fields.js';
+import { Group, KEY_WORDS } from '../flow/fields.js';
 import { ROW_MASK, type KeyRows } from '../flow/key-rows.js';
 import { BURST } from '../packet/pool.js';
 import { ROW_WORDS, type FlowStore } from './flow-store.js';
 import { MOST_RUNGS, Place, RANK, STEP, type Rank } from './rank.js';
 import { columnsOf } from '../util/columns.js';
-import { findFlow, firstPlace, hashWord, matchesFlow, type Subtable } from './subtable.js';
+import { FACTORS, findFlow, firstPlace, hashWord, matchesFlow, type Subtable } from './subtable.js';
 
 /**
  * Both take the keys of the first `count` rows (1 to `BURST`) that stand in `rows`, write the flow beside each row that
@@ -42,12 +42,11 @@ export interface Search {
 
 export function createSearch(store: FlowStore, keyRows: KeyRows): Search {
   const { keys, flows, columns } = keyRows;
-  const [k0, k1, k2, k3, k4, k5, k6, k7, k8, k9, k10, , k12, k13, k14, k15] = columns;
+  const [k0, k1, k2, k3, k4, k5, k6, k7, k8, k9, k10, k11, k12, k13, k14, k15] = columns;
   // Numbers that the loops use are constants of this function: a bundler makes variables of a module's constants, which
   // V8 reads and checks in every turn.
   const keyWords = KEY_WORDS;
   const rowWords = ROW_WORDS;
-  const groupsWord = GROUPS_WORD;
   const burst = BURST;
   const step = STEP;
   const rowMask = ROW_MASK;
@@ -55,10 +54,11 @@ export function createSearch(store: FlowStore, keyRows: KeyRows): Search {
   // So are the functions: V8 checks at each call of a module's function whether it is still the same one.
   const { clz32, imul } = Math;
   const placeIn = firstPlace;
+  const factors = FACTORS;
   const { words: placeWords, rung, word0, bits0, factor0, word1, bits1, factor1 } = Place;
   const { filter: filterStart, shift, required, restStart, restEnd } = Place;
 
-  // Of the burst in work: where its keys begin, the ladder's sums (row 0 is the ground, zero), the candidates.
+  // Of the burst in work: where its keys begin, the ladder's sums (row 0 is the ground's), the candidates.
   const offsets = new Int32Array(BURST);
   const sums = new Int32Array(BURST * (MOST_RUNGS + 1));
   const candidates = new Int32Array(BURST);
@@ -66,15 +66,19 @@ export function createSearch(store: FlowStore, keyRows: KeyRows): Search {
   const places = new Int32Array(BURST);
   const tableHashes = new Int32Array(BURST);
   const tablePlaces = new Int32Array(BURST);
-  // The masks of the rank in work.
+  // Of the rank in work: the masks, and what they have in common.
   const masks = new Int32Array(RANK * ROW_WORDS);
   const [m0, m1, m2, m3, m4, m5, m6, m7, m8, m9, m10, m11, m12, m13, m14, m15] = columnsOf(masks, ROW_WORDS);
-  let masked: Rank | undefined;
+  const ground = new Int32Array(ROW_WORDS);
+  let current: Rank | undefined;
   /** What was read to have it near: written somewhere, or V8 would not read it. */
   const fetchedWords = new Int32Array(1);
   // The mask and the key of the flow that is followed.
   const mask = new Int32Array(ROW_WORDS);
   const value = new Int32Array(ROW_WORDS);
+
+  /** What a masked word adds to a hash. */
+  const mix = (word: number, factor: number): number => imul(word ^ (word >>> 16), factor);
 
   /** The flow of the first entry with a hash in a table, from a place on; -1 when there is none. */
   const flowIn = (table: Int32Array, place: number, hash: number): number => {
@@ -104,6 +108,11 @@ export function createSearch(store: FlowStore, keyRows: KeyRows): Search {
   };
 
   function search(rank: Rank, rows: Int32Array, count: number): number {
+    if (rank !== current) {
+      current = rank;
+      masks.set(rank.masks);
+      ground.set(rank.ground);
+    }
     const groups = climb(rank, rows, count);
     filter(rank, count, groups);
     probe(rank, count);
@@ -150,14 +159,33 @@ export function createSearch(store: FlowStore, keyRows: KeyRows): Search {
     return left;
   }
 
-  /** Computes the ladder's sums. Answers the groups that any of the keys has. */
+  /** Computes the sums of the ground and of the ladder. Answers the groups that any of the keys has. */
   function climb(rank: Rank, rows: Int32Array, count: number): number {
     const { ladderWords, ladderBits, ladderFactors } = rank;
+    const hasTunnel = (ground[12] | ground[13] | ground[14] | ground[15]) !== 0;
     let groups = 0;
     for (let packet = 0; packet < count; packet++) {
-      const offset = rows[packet] * keyWords;
-      offsets[packet] = offset;
-      groups |= keys[offset + groupsWord];
+      const key = (rows[packet] & rowMask) * keyWords;
+      offsets[packet] = key;
+      groups |= k11[key];
+      let sum = mix(k0[key] & ground[0], factors[0]);
+      sum = (sum + mix(k1[key] & ground[1], factors[1])) | 0;
+      sum = (sum + mix(k2[key] & ground[2], factors[2])) | 0;
+      sum = (sum + mix(k3[key] & ground[3], factors[3])) | 0;
+      sum = (sum + mix(k4[key] & ground[4], factors[4])) | 0;
+      sum = (sum + mix(k5[key] & ground[5], factors[5])) | 0;
+      sum = (sum + mix(k6[key] & ground[6], factors[6])) | 0;
+      sum = (sum + mix(k7[key] & ground[7], factors[7])) | 0;
+      sum = (sum + mix(k8[key] & ground[8], factors[8])) | 0;
+      sum = (sum + mix(k9[key] & ground[9], factors[9])) | 0;
+      sum = (sum + mix(k10[key] & ground[10], factors[10])) | 0;
+      if (hasTunnel) {
+        sum = (sum + mix(k12[key] & ground[12], factors[12])) | 0;
+        sum = (sum + mix(k13[key] & ground[13], factors[13])) | 0;
+        sum = (sum + mix(k14[key] & ground[14], factors[14])) | 0;
+        sum = (sum + mix(k15[key] & ground[15], factors[15])) | 0;
+      }
+      sums[packet] = sum;
     }
     for (let pair = 0, sum = 0; pair < ladderWords.length; pair += step, sum += burst) {
       const wordA = ladderWords[pair],
@@ -363,10 +391,6 @@ export function createSearch(store: FlowStore, keyRows: KeyRows): Search {
   function verify(rank: Rank, rows: Int32Array, count: number): number {
     const { hits } = rank;
     const stored = store.rows;
-    if (rank !== masked) {
-      masks.set(rank.masks);
-      masked = rank;
-    }
     let left = 0;
     for (let packet = 0; packet < count; packet++) {
       const row = rows[packet];

@@ -63,6 +63,8 @@ export function createExtractor(
   const anyMetadata = Extras.metadata;
   const anyTunnel = Group.tunnel;
   const anyExtras = Group.tunnelWide | Group.metadata;
+  // A memory of one key is none: the cache is off.
+  const hasMemory = entryMask !== 0;
   const rare = createRareExtractor(pool, options.vlanLimit ?? 1);
 
   /** Whether an entry has the tunnel words from `from` on. */
@@ -191,7 +193,7 @@ export function createExtractor(
       hashes[number] = mixed;
       tupleHashes[number] = givenHash === 0 ? hash[packet] : 0;
 
-      if (isAsked && groups <= anyTunnel) {
+      if (isAsked && hasMemory && groups <= anyTunnel) {
         // `(n | -n) >> 31` is -1 for all n but 0: a choice without a branch (46 ns a key, else 75, where a quarter is not known).
         const one = (mixed & entryMask) * entryWords;
         const isOther = (e7[one] ^ ports) | (e8[one] ^ ipSource);
