@@ -11,7 +11,7 @@
 import type { Action } from '../action/types.js';
 import { Datapath, type DatapathOptions, type Upcall } from '../datapath/datapath.js';
 import type { DatapathPort } from '../datapath/ports.js';
-import { FLOW_WORDS, GROUPS_WORD, getField, sealKey, type FlowWords } from '../flow/fields.js';
+import { FLOW_WORDS, GROUPS_WORD, KEY_WORDS, getField, sealKey, type FlowWords } from '../flow/fields.js';
 import { createIdlePort } from '../io/idle-port.js';
 import type { Port } from '../io/port.js';
 import { formatRule } from '../openflow/format.js';
@@ -429,8 +429,10 @@ export class VSwitch {
 
   /** A port of the datapath goes with the flows that came in on it. */
   #removeDatapathPort(number: number): void {
+    const key = new Int32Array(KEY_WORDS);
     for (const flow of this.datapath.flowNumbers()) {
-      if (getField(this.datapath.flow(flow).key, 'inPort') !== number) continue;
+      this.datapath.readFlowKey(flow, key);
+      if (getField(key, 'inPort') !== number) continue;
       this.#events.emit('flow-removed', () => ({ flow, reason: 'stale' }));
       this.datapath.deleteFlow(flow);
       this.#revalidator.forget(flow);
