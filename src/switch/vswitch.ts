@@ -38,6 +38,7 @@ import { MaskMemory } from './mask-memory.js';
 import { createMirrors } from './mirror-config.js';
 import {
   LOCAL,
+  createSwitchPort,
   findPort,
   type Bridge,
   type BridgeConfig,
@@ -342,7 +343,7 @@ export class VSwitch {
       const port = config.port ?? createIdlePort(config.name);
       datapathPort = this.#addDatapathPort(port, config.name, type === 'internal' ? 'tap' : 'system');
     }
-    const added: SwitchPort = {
+    const added = createSwitchPort({
       name: config.name,
       bridge,
       type,
@@ -355,8 +356,7 @@ export class VSwitch {
       tunnel: undefined,
       tunnelConfig,
       peer: type === 'patch' ? options.peer : undefined,
-      counters: { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 },
-    };
+    });
     if (tunnelConfig) {
       added.tunnel = { datapathPort, config: tunnelConfig, owner: added };
       try {
@@ -813,7 +813,8 @@ export class VSwitch {
 
   /** One slice of what is due. */
   #turn(): void {
-    this.#age();
+    // Once a sweep, not once a slice: ageing looks at each rule that can expire.
+    if (!this.#revalidator.sweeping) this.#age();
     this.#beginWhatIsDue(LEAST_SWEEP_GAP_MS);
     const done = this.#revalidator.step(FLOWS_PER_SLICE, this.clock.now() + SLICE_MS);
     // A listener may have closed the switch.
