@@ -128,6 +128,12 @@ function sameEffects(one: readonly Effect[], other: readonly Effect[]): boolean 
   return true;
 }
 
+function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
+  if (one.length !== other.length) return false;
+  for (let index = 0; index < one.length; index++) if (one[index] !== other[index]) return false;
+  return true;
+}
+
 function isSame(one: Effect, other: Effect): boolean {
   if (one === other) return true;
   switch (one.type) {
@@ -141,12 +147,7 @@ function isSame(one: Effect, other: Effect): boolean {
         one.gratuitousArp === other.gratuitousArp
       );
     case 'neighbour':
-      return (
-        other.type === 'neighbour' &&
-        one.bridge === other.bridge &&
-        one.ip.length === other.ip.length &&
-        one.ip.every((byte, index) => byte === other.ip[index])
-      );
+      return other.type === 'neighbour' && one.bridge === other.bridge && sameBytes(one.ip, other.ip);
     case 'rule':
       return other.type === 'rule' && one.rule === other.rule && one.tables === other.tables;
     case 'learn-rule':

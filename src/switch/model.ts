@@ -2,11 +2,13 @@
  * What a switch is made of, as translation sees it: bridges, their ports, mirrors. Configuration in (`BridgeConfig`, `PortConfig`: the
  * columns of Open vSwitch's database), state out. In Open vSwitch's terms a `SwitchPort` is bundle and port in one: there are no bonds.
  */
+import type { Action } from '../action/types.js';
 import type { Port } from '../io/port.js';
 import type { GroupTable } from '../openflow/group.js';
 import type { FlowTables } from '../openflow/table.js';
 import type { TunnelConfig } from '../tunnel/options.js';
 import type { TunnelPort } from '../tunnel/ports.js';
+import type { Effect } from './effects.js';
 import type { MacTable } from './mac-table.js';
 import type { VlanColumns, VlanRules } from './vlan.js';
 
@@ -78,6 +80,22 @@ export interface SwitchPort {
   peer: string | undefined;
   /** Packets and bytes as OpenFlow counts them. */
   readonly counters: { rxPackets: number; rxBytes: number; txPackets: number; txBytes: number };
+  /** What translations say of a packet that comes in there or leaves, made once for all of them. */
+  readonly received: Effect;
+  readonly sent: Effect;
+  readonly output: Action;
+}
+
+/** A port from its columns. */
+export function createSwitchPort(columns: Omit<SwitchPort, 'counters' | 'received' | 'sent' | 'output'>): SwitchPort {
+  const port = {
+    ...columns,
+    counters: { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 },
+    output: { type: 'output', port: columns.datapathPort },
+  } as { -readonly [Name in keyof SwitchPort]: SwitchPort[Name] };
+  port.received = { type: 'received', port };
+  port.sent = { type: 'sent', port };
+  return port;
 }
 
 export interface Mirror {

@@ -105,19 +105,19 @@ export function tunnelAddress(flow: FlowWords, side: 'source' | 'destination'): 
   return getBytes(flow, side === 'source' ? 'tunIpv6Src' : 'tunIpv6Dst');
 }
 
+const SOURCE = fields.tunSrc.at >> 2;
+const IPV6_SOURCE = fields.tunIpv6Src.at >> 2;
 const DESTINATION = fields.tunDst.at >> 2;
 const IPV6_DESTINATION = fields.tunIpv6Dst.at >> 2;
 
 /** Whether a flow has come, or goes, through a tunnel. */
 export function hasTunnel(flow: FlowWords): boolean {
-  return (
-    (flow[DESTINATION] |
-      flow[IPV6_DESTINATION] |
-      flow[IPV6_DESTINATION + 1] |
-      flow[IPV6_DESTINATION + 2] |
-      flow[IPV6_DESTINATION + 3]) !==
-    0
-  );
+  return hasAddress(flow, DESTINATION, IPV6_DESTINATION);
+}
+
+/** Whether either of the addresses that begin at these words is set. */
+function hasAddress(flow: FlowWords, ipv4: number, ipv6: number): boolean {
+  return (flow[ipv4] | flow[ipv6] | flow[ipv6 + 1] | flow[ipv6 + 2] | flow[ipv6 + 3]) !== 0;
 }
 
 /** Whether the tunnels of two flows lead to the same address, or to none. */
@@ -135,12 +135,8 @@ export function isSameDestination(one: FlowWords, other: FlowWords): boolean {
 export function nativeTunnelOutput(ctx: Context, port: SwitchPort, last: boolean, isCut: boolean): void {
   const { flow, world, reporter } = ctx;
   const remote = tunnelAddress(flow, 'destination');
-  const wanted = tunnelAddress(flow, 'source');
-  const route = world.router.lookup(
-    remote,
-    getField(flow, 'skbMark'),
-    wanted.some((byte) => byte !== 0) ? wanted : undefined,
-  );
+  const wanted = hasAddress(flow, SOURCE, IPV6_SOURCE) ? tunnelAddress(flow, 'source') : undefined;
+  const route = world.router.lookup(remote, getField(flow, 'skbMark'), wanted);
   const device = route && world.findBridgePort(route.device);
   if (!route || !device) {
     reporter?.report('native tunnel routing failed', 'warning');

@@ -29,8 +29,8 @@ export function output(ctx: Context, port: SwitchPort, last = false, maxLength =
   }
   const peer = port.peer === undefined ? undefined : findPeer(ctx, port.peer);
   if (peer) {
-    count(ctx, 'sent', port);
-    count(ctx, 'received', peer);
+    ctx.effects?.push(port.sent);
+    ctx.effects?.push(peer.received);
     enterBridge(ctx, peer, last);
     return;
   }
@@ -45,8 +45,8 @@ export function output(ctx: Context, port: SwitchPort, last = false, maxLength =
     commit(ctx);
     const tunnelPort = terminateTunnel(ctx, port);
     if (tunnelPort >= 0) ctx.actions.push({ type: 'tnl_pop', port: tunnelPort });
-    else ctx.actions.push({ type: 'output', port: port.datapathPort });
-    count(ctx, 'sent', port);
+    else ctx.actions.push(port.output);
+    ctx.effects?.push(port.sent);
   }
   mirrorPacket(ctx, port, 'destination');
   flow[5] = tag;
@@ -66,7 +66,7 @@ function outputTunnel(ctx: Context, port: SwitchPort, datapathPort: number, last
     flows.release(height);
     return;
   }
-  count(ctx, 'sent', port);
+  ctx.effects?.push(port.sent);
   if (ctx.world.nativeTunnels) {
     ctx.reporter?.report('output to native tunnel');
     commit(ctx);
@@ -81,10 +81,6 @@ function outputTunnel(ctx: Context, port: SwitchPort, datapathPort: number, last
   // What the port sets in the tunnel metadata is not to be seen by anything that follows.
   copyWords(ctx.flow, before, 12, 30);
   flows.release(height);
-}
-
-function count(ctx: Context, type: 'sent' | 'received', port: SwitchPort): void {
-  ctx.effects?.push({ type, port });
 }
 
 function findPeer(ctx: Context, name: string): SwitchPort | undefined {

@@ -174,7 +174,7 @@ function run(ctx: Context, port: SwitchPort | undefined): void {
   if (ctx.error !== undefined) return;
   const isLookup = !actions?.length;
   if (isLookup) actions = findRule(ctx, getField(flow, 'ofInPort'))?.actions ?? [];
-  if (!frozen && port) ctx.effects?.push({ type: 'received', port });
+  if (!frozen && port) ctx.effects?.push(port.received);
   if (port && isMirrorOutput(port.bridge, port)) {
     reporter?.report(
       `dropping packet received on port ${port.name}, which is reserved exclusively for mirroring`,

@@ -11,7 +11,7 @@
 import type { Action } from '../action/types.js';
 import { Datapath, type DatapathOptions, type Upcall } from '../datapath/datapath.js';
 import type { DatapathPort } from '../datapath/ports.js';
-import { FLOW_WORDS, GROUPS_WORD, getField, sealKey, type FlowWords } from '../flow/fields.js';
+import { FLOW_WORDS, GROUPS_WORD, KEY_WORDS, getField, sealKey, type FlowWords } from '../flow/fields.js';
 import { createIdlePort } from '../io/idle-port.js';
 import type { Port } from '../io/port.js';
 import { formatRule } from '../openflow/format.js';
@@ -20,12 +20,11 @@ import { parseFlowMod, type FlowCommand } from '../openflow/parse.js';
 import type { PortNames } from '../openflow/ports.js';
 import { addDefaultRule, createFlowTables } from '../openflow/table.js';
 import type { Packet } from '../packet/packet.js';
-import { ListenerTable } from '../tunnel/listeners.js';
-import { NeighbourTable } from '../tunnel/neighbours.js';
+import type { ListenerTable } from '../tunnel/listeners.js';
+import type { NeighbourTable } from '../tunnel/neighbours.js';
 import { parseTunnelOptions } from '../tunnel/options.js';
-import { TunnelPorts } from '../tunnel/ports.js';
-import { Router, type DeviceAddress } from '../tunnel/router.js';
-import { formatIp, formatMac, parseIp, parseMac, parsePrefix } from '../util/address.js';
+import type { DeviceAddress, Router } from '../tunnel/router.js';
+import { formatIp, formatMac, parseMac } from '../util/address.js';
 import type { Clock, Timer } from '../util/clock.js';
 import { MegaflowError } from '../util/errors.js';
 import { Events } from '../util/events.js';
@@ -39,6 +38,7 @@ import { MaskMemory } from './mask-memory.js';
 import { createMirrors } from './mirror-config.js';
 import {
   LOCAL,
+  createSwitchPort,
   findPort,
   type Bridge,
   type BridgeConfig,
@@ -50,10 +50,12 @@ import { hasTunnel, tunnelAddress } from './native-tunnel.js';
 import { Recirculations } from './recirculation.js';
 import { Revalidator, SWEEP_INTERVAL_MS, type RevalidatorOptions, type SweepStatistics } from './revalidate.js';
 import { translate, type FinalFlow, type Origin, type TranslateOptions, type Translation } from './translate.js';
+import { Underlay, type UnderlayOptions } from './underlay.js';
 import { sameVlanRules, vlanRules, type VlanColumns } from './vlan.js';
 
 export interface VSwitchOptions
   extends RevalidatorOptions,
+    UnderlayOptions,
     Pick<
       DatapathOptions,
       'clock' | 'pool' | 'poolOptions' | 'exactMatchEntries' | 'lookupOrder' | 'vlanLimit' | 'seed'
@@ -63,15 +65,11 @@ export interface VSwitchOptions
    * a port that encapsulates (`tunnelDevice`).
    */
   nativeTunnels?: boolean;
-  /** For flow-based tunnels: the port that encapsulates for all tunnels with one UDP port; `name` is `vxlan_sys_PORT`. */
-  tunnelDevice?: (name: string, destinationPort: number) => Port | undefined;
   /**
    * The number that a port is to have in the datapath (`vxlan_sys_PORT` is the one of all tunnels with one UDP port). Without it, or
    * where that number is taken, the lowest that is free.
    */
   datapathPort?: (name: string) => number | undefined;
-  /** Whether an address of a device brings the routes with it that an operating system would have for it. Default true. */
-  systemRoutes?: boolean;
 }
 
 /** What happens, by name. MACs and addresses are text. */
@@ -109,20 +107,12 @@ const LEAST_SWEEP_GAP_MS = 5;
 export class VSwitch {
   readonly datapath: Datapath;
   readonly clock: Clock;
-  readonly neighbours: NeighbourTable;
-  readonly router: Router;
   readonly nativeTunnels: boolean;
 
   readonly #bridges = new Map<string, Bridge>();
-  readonly #tunnels = new TunnelPorts<SwitchPort>();
-  readonly #listeners = new ListenerTable();
+  readonly #underlay: Underlay;
   readonly #byDatapathPort: (SwitchPort | undefined)[] = [];
-  /** Datapath ports of tunnels, by UDP port. */
-  readonly #tunnelDevices = new Map<number, { datapathPort: number; users: number }>();
-  readonly #addresses: DeviceAddress[] = [];
-  readonly #tunnelDevice: VSwitchOptions['tunnelDevice'];
   readonly #numberOf: (name: string) => number | undefined;
-  readonly #systemRoutes: boolean;
   readonly #events = new Events<SwitchEvents>();
   readonly #world: World;
   readonly #recirculations: Recirculations;
@@ -140,9 +130,7 @@ export class VSwitch {
   #closed = false;
 
   constructor(options: VSwitchOptions = {}) {
-    this.#tunnelDevice = options.tunnelDevice;
     this.#numberOf = options.datapathPort ?? (() => undefined);
-    this.#systemRoutes = options.systemRoutes ?? true;
     this.nativeTunnels = options.nativeTunnels ?? true;
     this.datapath = new Datapath({
       ...options,
@@ -150,8 +138,17 @@ export class VSwitch {
       slowPath: (key) => this.#slowPath(key),
     });
     this.clock = this.datapath.clock;
-    this.neighbours = new NeighbourTable(this.clock);
-    this.router = new Router(() => this.#addresses);
+    this.#underlay = new Underlay(
+      {
+        clock: this.clock,
+        nativeTunnels: this.nativeTunnels,
+        addDatapathPort: (port, name, options) => this.#addDatapathPort(port, name, 'vxlan', options),
+        port: (name) => this.#port(name),
+        findBridgePort: (name) => this.#findBridgePort(name),
+        removeDatapathPort: (number) => this.#removeDatapathPort(number),
+      },
+      options,
+    );
     this.#recirculations = new Recirculations(this.clock);
     this.neighbours.onChange = ({ bridge, ip, mac }) =>
       this.#events.emit('neighbour-resolved', () => ({ bridge, ip: formatIp(ip), mac: formatMac(mac) }));
@@ -160,12 +157,12 @@ export class VSwitch {
       nativeTunnels: this.nativeTunnels,
       router: this.router,
       neighbours: this.neighbours,
-      listeners: this.#listeners,
+      listeners: this.listeners,
       recirculations: this.#recirculations,
       flows: new FlowStack(),
       masks: new MaskMemory(),
       nowMs: () => this.clock.now(),
-      addressesOf: (device) => this.#addresses.filter((address) => address.device === device),
+      addressesOf: (device) => this.#underlay.addressesOf(device),
       findBridgePort: (name) => this.#findBridgePort(name),
       sendFrom: (port, frame, depth) => this.#sendFrom(port, frame, depth),
     };
@@ -341,12 +338,12 @@ export class VSwitch {
       );
     }
     let datapathPort = -1;
-    if (tunnelConfig) datapathPort = this.#acquireTunnelDevice(tunnelConfig.destinationPort);
+    if (tunnelConfig) datapathPort = this.#underlay.acquireTunnelDevice(tunnelConfig.destinationPort);
     else if (type !== 'patch') {
       const port = config.port ?? createIdlePort(config.name);
       datapathPort = this.#addDatapathPort(port, config.name, type === 'internal' ? 'tap' : 'system');
     }
-    const added: SwitchPort = {
+    const added = createSwitchPort({
       name: config.name,
       bridge,
       type,
@@ -359,20 +356,19 @@ export class VSwitch {
       tunnel: undefined,
       tunnelConfig,
       peer: type === 'patch' ? options.peer : undefined,
-      counters: { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0 },
-    };
+    });
     if (tunnelConfig) {
       added.tunnel = { datapathPort, config: tunnelConfig, owner: added };
       try {
-        this.#tunnels.add(added.tunnel);
+        this.#underlay.tunnels.add(added.tunnel);
       } catch (error) {
-        this.#releaseTunnelDevice(tunnelConfig.destinationPort);
+        this.#underlay.releaseTunnelDevice(tunnelConfig.destinationPort);
         throw error;
       }
     } else if (datapathPort >= 0) this.#byDatapathPort[datapathPort] = added;
     bridge.ports.push(added);
     bridge.byOfPort.set(ofPort, added);
-    this.#rebuildListeners();
+    this.#underlay.rebuildListeners();
   }
 
   #chooseOfPort(bridge: Bridge, config: PortConfig): number {
@@ -422,20 +418,21 @@ export class VSwitch {
     bridge.byOfPort.delete(port.ofPort);
     bridge.macTable.removePort(port);
     if (port.tunnel && port.tunnelConfig) {
-      this.#tunnels.remove(port.tunnel);
-      this.#releaseTunnelDevice(port.tunnelConfig.destinationPort);
+      this.#underlay.tunnels.remove(port.tunnel);
+      this.#underlay.releaseTunnelDevice(port.tunnelConfig.destinationPort);
     } else if (port.datapathPort >= 0) {
       this.#byDatapathPort[port.datapathPort] = undefined;
       this.#removeDatapathPort(port.datapathPort);
     }
-    this.#forgetAddresses(port.name);
-    this.#rebuildListeners();
+    this.#underlay.forgetDevice(port.name);
   }
 
   /** A port of the datapath goes with the flows that came in on it. */
   #removeDatapathPort(number: number): void {
+    const key = new Int32Array(KEY_WORDS);
     for (const flow of this.datapath.flowNumbers()) {
-      if (getField(this.datapath.flow(flow).key, 'inPort') !== number) continue;
+      this.datapath.readFlowKey(flow, key);
+      if (getField(key, 'inPort') !== number) continue;
       this.#events.emit('flow-removed', () => ({ flow, reason: 'stale' }));
       this.datapath.deleteFlow(flow);
       this.#revalidator.forget(flow);
@@ -478,41 +475,25 @@ export class VSwitch {
     } else if (port.tunnel && port.tunnelConfig) {
       const tunnelConfig = parseTunnelOptions(name, options);
       const before = port.tunnel;
-      const datapathPort = this.#acquireTunnelDevice(tunnelConfig.destinationPort);
-      this.#tunnels.remove(before);
+      const datapathPort = this.#underlay.acquireTunnelDevice(tunnelConfig.destinationPort);
+      this.#underlay.tunnels.remove(before);
       const tunnel = { datapathPort, config: tunnelConfig, owner: port };
       try {
-        this.#tunnels.add(tunnel);
+        this.#underlay.tunnels.add(tunnel);
       } catch (error) {
-        this.#releaseTunnelDevice(tunnelConfig.destinationPort);
-        this.#tunnels.add(before);
+        this.#underlay.releaseTunnelDevice(tunnelConfig.destinationPort);
+        this.#underlay.tunnels.add(before);
         throw error;
       }
-      this.#releaseTunnelDevice(port.tunnelConfig.destinationPort);
+      this.#underlay.releaseTunnelDevice(port.tunnelConfig.destinationPort);
       port.tunnel = tunnel;
       port.tunnelConfig = tunnelConfig;
-      this.#rebuildListeners();
+      this.#underlay.rebuildListeners();
     } else {
       throw new MegaflowError('bad-config', `${name} has no options`, name, 'a vxlan or patch port');
     }
     port.config = config;
     this.#invalidate();
-  }
-
-  #acquireTunnelDevice(destinationPort: number): number {
-    const device = this.#tunnelDevices.get(destinationPort);
-    if (device) {
-      device.users++;
-      return device.datapathPort;
-    }
-    const name = `vxlan_sys_${destinationPort}`;
-    const options: Record<string, string> = {};
-    if (destinationPort !== 4789) options.dst_port = String(destinationPort);
-    options.packet_type = 'ptap';
-    const port = this.nativeTunnels ? undefined : this.#tunnelDevice?.(name, destinationPort);
-    const datapathPort = this.#addDatapathPort(port, name, 'vxlan', options);
-    this.#tunnelDevices.set(destinationPort, { datapathPort, users: 1 });
-    return datapathPort;
   }
 
   #addDatapathPort(port: Port | undefined, name: string, type: string, options: Record<string, string> = {}): number {
@@ -521,112 +502,55 @@ export class VSwitch {
     return this.datapath.addPort(port, { name, number, type, options });
   }
 
-  #releaseTunnelDevice(destinationPort: number): void {
-    const device = this.#tunnelDevices.get(destinationPort);
-    if (!device || --device.users > 0) return;
-    this.#tunnelDevices.delete(destinationPort);
-    this.#removeDatapathPort(device.datapathPort);
-  }
-
   // ---- addresses, routes, neighbours -------------------------------------------------------------------------------------
 
-  /** Gives a device (a bridge's LOCAL port, say) an address: `'10.10.10.1/24'`. */
+  /** Gives a device (a bridge's LOCAL port, say) an address: `'10.10.10.1/24'`. Throws `not-found`, `already-exists`. */
   addAddress(device: string, prefix: string): void {
-    const { bytes, length } = parsePrefix(prefix);
-    this.#port(device);
-    if (this.#addresses.some((address) => address.device === device && formatIp(address.ip) === formatIp(bytes))) {
-      throw new MegaflowError(
-        'already-exists',
-        `${device} has the address ${formatIp(bytes)} already`,
-        prefix,
-        'another address',
-      );
-    }
-    this.#addresses.push({ device, ip: bytes, prefixLength: length });
-    this.#addressesChanged(device);
+    this.#underlay.addAddress(device, prefix);
+    this.#invalidate();
   }
 
+  /** Throws `not-found`. */
   removeAddress(device: string, prefix: string): void {
-    const { bytes } = parsePrefix(prefix);
-    const at = this.#addresses.findIndex(
-      (address) => address.device === device && formatIp(address.ip) === formatIp(bytes),
-    );
-    if (at < 0)
-      throw new MegaflowError(
-        'not-found',
-        `${device} has no address ${formatIp(bytes)}`,
-        prefix,
-        'an address of the device',
-      );
-    this.#addresses.splice(at, 1);
-    this.#addressesChanged(device);
-  }
-
-  /** A device that leaves takes its addresses with it, and the routes that came with them. */
-  #forgetAddresses(device: string): void {
-    for (let at = this.#addresses.length - 1; at >= 0; at--)
-      if (this.#addresses[at].device === device) this.#addresses.splice(at, 1);
-    if (this.#systemRoutes) this.router.removeCached(device);
+    this.#underlay.removeAddress(device, prefix);
+    this.#invalidate();
   }
 
   /** Addresses of all devices. */
   addresses(): readonly DeviceAddress[] {
-    return this.#addresses;
+    return this.#underlay.addresses();
   }
 
-  #addressesChanged(device: string): void {
-    if (this.#systemRoutes) {
-      this.router.removeCached(device);
-      for (const { ip, prefixLength } of this.#addresses.filter((address) => address.device === device)) {
-        this.router.add({ prefix: ip, prefixLength: ip.length * 8, device, kind: 'cached', local: true });
-        this.router.add({ prefix: ip, prefixLength, device, kind: 'cached' });
-      }
-    }
-    this.#rebuildListeners();
-    this.#invalidate();
-  }
-
-  /** Adds a route of the tunnel router: `addRoute('0.0.0.0/0', 'br1', '10.10.10.254')`. */
+  /** Adds a route of the tunnel router: `addRoute('0.0.0.0/0', 'br1', '10.10.10.254')`. Throws `bad-config`. */
   addRoute(prefix: string, device: string, gateway?: string, mark = 0): void {
-    const { bytes, length } = parsePrefix(prefix);
-    this.router.add({
-      prefix: bytes,
-      prefixLength: length,
-      device,
-      gateway: gateway === undefined ? undefined : parseIp(gateway),
-      mark,
-    });
-    this.#rebuildListeners();
+    this.#underlay.addRoute(prefix, device, gateway, mark);
     this.#noteChanges();
   }
 
   /** Removes a route that was added; false when there was none. */
   removeRoute(prefix: string, mark = 0): boolean {
-    const { bytes, length } = parsePrefix(prefix);
-    const removed = this.router.remove(bytes, length, mark);
-    this.#rebuildListeners();
+    const removed = this.#underlay.removeRoute(prefix, mark);
     this.#noteChanges();
     return removed;
   }
 
   /** Sets an entry of the tunnel neighbour table. */
   setNeighbour(bridge: string, ip: string, mac: string): void {
-    this.neighbours.set(bridge, parseIp(ip), parseMac(mac));
+    this.#underlay.setNeighbour(bridge, ip, mac);
     this.#noteChanges();
   }
 
-  /** Devices that have a route listen on their addresses, for the tunnel ports that there are. */
-  #rebuildListeners(): void {
-    const devices = [...this.router.listening].flatMap((name) => {
-      const port = this.#findBridgePort(name);
-      const addresses = this.#addresses.filter((address) => address.device === name).map((address) => address.ip);
-      return port ? [{ name, mac: port.mac, addresses }] : [];
-    });
-    const ports = [...this.#tunnelDevices].map(([destinationPort, { datapathPort }]) => ({
-      destinationPort,
-      datapathPort,
-    }));
-    this.#listeners.rebuild(devices, ports);
+  get router(): Router {
+    return this.#underlay.router;
+  }
+
+  get neighbours(): NeighbourTable {
+    return this.#underlay.neighbours;
+  }
+
+  /** Headers that are terminated. */
+  get listeners(): ListenerTable {
+    return this.#underlay.listeners;
   }
 
   // ---- looking at it -----------------------------------------------------------------------------------------------------
@@ -647,11 +571,6 @@ export class VSwitch {
       if (port) return port;
     }
     return undefined;
-  }
-
-  /** Headers that are terminated. */
-  get listeners(): ListenerTable {
-    return this.#listeners;
   }
 
   counters(): SwitchCounters {
@@ -805,7 +724,7 @@ export class VSwitch {
     if (!hasTunnel(key)) return this.#byDatapathPort[number];
     // Ports take frames. What else VXLAN-GPE may carry finds none.
     if (getField(key, 'packetType') !== 0) return undefined;
-    return this.#tunnels.find(number, {
+    return this.#underlay.tunnels.find(number, {
       key: getField(key, 'tunIdHigh') * 0x1_0000_0000 + getField(key, 'tunId'),
       source: tunnelAddress(key, 'source'),
       destination: tunnelAddress(key, 'destination'),
@@ -894,7 +813,8 @@ export class VSwitch {
 
   /** One slice of what is due. */
   #turn(): void {
-    this.#age();
+    // Once a sweep, not once a slice: ageing looks at each rule that can expire.
+    if (!this.#revalidator.sweeping) this.#age();
     this.#beginWhatIsDue(LEAST_SWEEP_GAP_MS);
     const done = this.#revalidator.step(FLOWS_PER_SLICE, this.clock.now() + SLICE_MS);
     // A listener may have closed the switch.
