@@ -56,11 +56,12 @@ export async function openControlSocket(options: ControlSocketOptions): Promise<
     await listen(server, endpoint, true);
   } catch (error) {
     await close();
+    signal?.throwIfAborted();
     throw error;
   }
   if (!lifecycle.isOpen) {
     server.close();
-    throw signal?.reason;
+    signal?.throwIfAborted();
   }
   return { path, closed, close: () => close(), [Symbol.asyncDispose]: () => close() };
 }

@@ -131,11 +131,12 @@ export async function openQemuPort(options: QemuPortOptions): Promise<QemuPort> 
       await listen(server, endpoint);
     } catch (error) {
       await close();
+      signal?.throwIfAborted();
       throw error;
     }
     if (!lifecycle.isOpen) {
       server.close();
-      throw signal?.reason;
+      signal?.throwIfAborted();
     }
     const bound = server.address();
     if (bound !== null && typeof bound === 'object')

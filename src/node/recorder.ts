@@ -152,6 +152,11 @@ export async function openRecorder(options: RecorderOptions): Promise<Recorder> 
     await close();
     throw ioError(error, `cannot write ${path}`, path, remedies);
   }
+  if (!lifecycle.isOpen) {
+    // Aborted meanwhile: what was opened after that is closed here.
+    await (handle as FileHandle | undefined)?.close();
+    signal?.throwIfAborted();
+  }
 
   return {
     counts,

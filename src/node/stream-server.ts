@@ -48,11 +48,15 @@ function attempt(server: Server, endpoint: InternetEndpoint | UnixEndpoint, isPr
   return new Promise((resolve, reject) => {
     const mask = isPrivate && isMainThread ? process.umask(0o177) : undefined;
     const onError = (error: Error): void => reject(error);
+    const onClose = (): void => reject(new Error('it was closed before it listened'));
     try {
       server.once('error', onError);
+      // Closed in this very moment, it says neither that it listens nor that it does not.
+      server.once('close', onClose);
       // A Unix socket is bound within the call; what comes later is only the event.
       server.listen(endpoint, () => {
         server.off('error', onError);
+        server.off('close', onClose);
         resolve();
       });
       if (isPrivate && !isMainThread && 'path' in endpoint && server.listening) chmodSync(endpoint.path, 0o600);

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -224,6 +224,16 @@ describe('a switch file', () => {
     writeFileSync(join(folder, 'bad.json'), '{"bridges": [}');
     expect(() => readSwitchFile(join(folder, 'bad.json'))).toThrow(/bad\.json: no JSON/);
     expect(() => readSwitchFile(join(folder, 'none.json'))).toThrow(expect.objectContaining({ code: 'not-found' }));
+  });
+
+  it('takes the config of every recorded scenario', () => {
+    const scenarios = new URL('../scenarios/', import.meta.url);
+    const names = readdirSync(scenarios).filter((name) => name.endsWith('.json'));
+    expect(names.length).toBeGreaterThan(10);
+    for (const name of names) {
+      const { config } = JSON.parse(readFileSync(new URL(name, scenarios), 'utf8')) as { config: unknown };
+      expect(checkSwitchFile(config), name).toBe(config);
+    }
   });
 
   it('is refused with a key whatever stands in it', () => {
