@@ -88,12 +88,14 @@ export function replayScenario(scenario, options = {}) {
       vswitch.revalidate();
     }
   };
+  /** Frames that a command sent: the recorder finds them in the next step that looks for frames. @type {Record<string, string[]>} */
+  let early = {};
   /** @param {() => void} action */
   const collect = (action) => {
-    /** @type {Record<string, string[]>} */
-    const frames = {};
+    const frames = early;
+    early = {};
     for (const [port, list] of Object.entries(vswitch.collect(action)))
-      frames[port] = list.map((frame) => toHex(frame));
+      (frames[port] ??= []).push(...list.map((frame) => toHex(frame)));
     return frames;
   };
 
@@ -130,7 +132,10 @@ export function replayScenario(scenario, options = {}) {
       };
     }
     const [command, ...words] = step.appctl;
-    return { ...step, expect: answer(vswitch, command, words) };
+    vswitch.datapath.onSend = ({ name }, frame) => (early[name] ??= []).push(toHex(frame));
+    const text = answer(vswitch, command, words);
+    vswitch.datapath.onSend = undefined;
+    return { ...step, expect: text };
   });
   vswitch.close();
   return { ...scenario, steps };

@@ -1,6 +1,6 @@
 /**
  * The command `ofproto/trace`: its arguments, in all the forms that Open vSwitch 3.1 takes, and what it says of those that it does not.
- * `--ct-next` is refused: there is no connection tracking.
+ * `--ct-next` is refused: there is no connection tracking. As there, and unlike the function `trace`, it has effects.
  */
 import { getField, type FlowWords } from '../flow/fields.js';
 import type { VSwitch } from '../switch/vswitch.js';
@@ -118,7 +118,11 @@ function traceCommand(vswitch: VSwitch, words: readonly string[]): string {
   const { origin, flow } = readInput(vswitch, plain);
   const packet = frame ? extractFrame(vswitch, flow, frame) : flow;
   return formatTrace(
-    runTrace(vswitch, { origin, flow: packet, hasPacket: frame !== undefined || isGenerated }, { names }),
+    runTrace(
+      vswitch,
+      { origin, flow: packet, hasPacket: frame !== undefined || isGenerated },
+      { names, forReal: true },
+    ),
   );
 }
 

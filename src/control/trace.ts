@@ -99,17 +99,17 @@ function portOf(vswitch: VSwitch, name: string): SwitchPort {
   return vswitch.findPort(name) ?? fail(`there is no port ${name}`, name, 'the name of a port');
 }
 
-/** Traces a flow. */
+/** Traces a flow; `forReal` as for `VSwitch.trace`. */
 export function runTrace(
   vswitch: VSwitch,
   { origin, flow, hasPacket }: TraceInput,
-  { names = false }: TraceFormat = {},
+  { names = false, forReal = false }: TraceFormat & { forReal?: boolean } = {},
 ): Trace {
   setField(flow, 'ofInPort', origin.ofPort);
   sealKey(flow);
   const ports: PortNames = names ? { portName: (number) => origin.bridge.byOfPort.get(number)?.name } : {};
   const { steps, reporter } = collectSteps(ports);
-  const translation = vswitch.trace(origin, flow, { traceOf: hasPacket ? 'packet' : 'flow', reporter });
+  const translation = vswitch.trace(origin, flow, { traceOf: hasPacket ? 'packet' : 'flow', reporter, forReal });
   const mask = translation.wildcards.slice();
   setField(mask, 'inPort', 0);
   setExact(mask, 'ofInPort');

@@ -40,7 +40,7 @@ export interface MatchFormat extends PortNames {
 }
 
 /** Words for a protocol of IPv4 and of IPv6. */
-const words4: Readonly<Record<number, string>> = { 1: 'icmp', 2: 'igmp', 6: 'tcp', 17: 'udp', 132: 'sctp' };
+const words4: Readonly<Record<number, string>> = { 1: 'icmp', 6: 'tcp', 17: 'udp', 132: 'sctp' };
 const words6: Readonly<Record<number, string>> = { 6: 'tcp6', 17: 'udp6', 58: 'icmp6', 132: 'sctp6' };
 const wordsOfTypes: Readonly<Record<number, string>> = {
   0x0806: 'arp',
@@ -248,10 +248,9 @@ export function formatMatch({ key, mask }: OpenFlowMatch, format: MatchFormat = 
   }
 
   const isIcmp6 = ethType === 0x86dd && protocol === 58;
-  if (isIcmp6 || (ethType === 0x0800 && (protocol === 1 || protocol === 2))) {
-    const prefix = protocol === 2 ? 'igmp' : 'icmp';
-    decimal(`${prefix}_type`, 'tpSrc');
-    decimal(`${prefix}_code`, 'tpDst');
+  if (isIcmp6 || (ethType === 0x0800 && protocol === 1)) {
+    decimal('icmp_type', 'tpSrc');
+    decimal('icmp_code', 'tpDst');
   } else {
     decimal('tp_src', 'tpSrc');
     decimal('tp_dst', 'tpDst');
@@ -342,7 +341,7 @@ export function packetMask(flow: FlowWords): FlowWords {
   if (protocol === 6) set('tcpFlags');
   const type = getField(flow, 'tpSrc');
   if (ethType === 0x86dd && protocol === 58 && (type === 135 || type === 136) && getField(flow, 'tpDst') === 0) {
-    set('ndTarget', 'arpSha', 'arpTha', 'ndReserved', 'ndOptionsType');
+    set('ndTarget', 'arpSha', 'arpTha');
   }
   return mask;
 }

@@ -7,10 +7,10 @@ import { checkActions } from './check.js';
 import { fieldOfName } from './field-names.js';
 import { createMatch, normalizeMatch, parseMatchPair, type OpenFlowMatch } from './match.js';
 import { OpenFlowPort, parsePort, type PortNames } from './ports.js';
-import { hasPrerequisites } from './subfield.js';
+import { hasPrerequisites, readSubfield } from './subfield.js';
 import { parsePairs, parseTable, parseUnsigned, parseUnsigned64, refuse } from './text.js';
 import type { OpenFlowAction } from './types.js';
-import type { MaskedValue } from './value.js';
+import { ones, parseValue, type MaskedValue } from './value.js';
 import { MegaflowError } from '../util/errors.js';
 
 /**
@@ -146,6 +146,11 @@ export function parseFlows(text: string, ports: PortNames = {}): FlowMod[] {
     .map((line) => parseFlowMod(line, 'add', ports));
 }
 
+/** Whether a value says which bits of it count: with a mask, flag by flag, or as a kind of fragment that is several. */
+function isMasked(text: string, isPartial: boolean): boolean {
+  return /^[+-]\D/.test(text) || (isPartial && /\/|^yes$|^not_later$/.test(text));
+}
+
 /**
  * Parses one packet's flow, as the argument of `ofproto/trace`: exact values, in an order in which each field has what
  * it needs when it comes (`ip` before `nw_dst`). A new array; what is not said is zero. Throws `bad-flow-text`.
@@ -161,17 +166,23 @@ export function parseExactMatch(text: string, ports: PortNames = {}): OpenFlowMa
   for (const { key, value } of parsePairs(text)) {
     const field = fieldOfName(key);
     if (field === undefined) {
-      if (key.includes('[') || !parseMatchPair(match, key, value, ports))
+      const isTyped = anyBit(match.mask, 'ethType');
+      if (key.includes('[') || key === 'eth' || !parseMatchPair(match, key, value, ports))
         refuse(`${text}: unknown field ${key}`, key, 'a field or a protocol');
+      if (isTyped) refuse(`${text}: Ethernet type set multiple times`, key, 'one protocol');
       continue;
     }
-    if (!hasPrerequisites(field.needs, match.key)) {
+    // A VLAN ID that is matched says itself that there is a tag.
+    if (field.name !== 'vlan_vid' && !hasPrerequisites(field.needs, match.key)) {
       refuse(`${text}: prerequisites not met for setting ${key}`, key, `what says ${field.needs}, before it`);
     }
-    if (seen.has(field.name)) refuse(`${text}: field ${key} set multiple times`, key, 'each field once');
+    if (seen.has(field.name) || readSubfield(match.key, { field, offset: 0, bits: field.bits }) !== 0n)
+      refuse(`${text}: field ${key} set multiple times`, key, 'each field once');
     seen.add(field.name);
     try {
       parseMatchPair(match, key, value, ports);
+      if (isMasked(value, parseValue(field, value, ports).mask !== ones(field.bits)))
+        refuse(`${value}: wildcards not allowed here`, value, 'a value without a mask');
     } catch (error) {
       if (!(error instanceof MegaflowError)) throw error;
       refuse(`${text}: bad value for ${key} (${error.message})`, value, String(error.allowed));

@@ -754,19 +754,21 @@ export class VSwitch {
     return this.#portFor(key);
   }
 
-  /** As `translate`, for a flow (`FLOW_WORDS` words, or a key) that came in there, with its steps reported. */
+  /**
+   * As `translate`, for a flow (`FLOW_WORDS` words, or a key) that came in there, with its steps reported. `forReal`: what Open vSwitch
+   * does beside it is done, requests for neighbours are sent, and tables learn from a packet; it itself goes nowhere.
+   */
   trace(
     origin: Origin,
     flow: FlowWords,
-    options: Pick<TranslateOptions, 'traceOf' | 'reporter'>,
+    { forReal = false, ...options }: Pick<TranslateOptions, 'traceOf' | 'reporter'> & { forReal?: boolean },
   ): Translation & FinalFlow {
+    const world = forReal ? this.#world : { ...this.#world, sendFrom: () => undefined };
+    const sideEffects = forReal && options.traceOf === 'packet';
     const final = { flow: new Int32Array(FLOW_WORDS), wildcards: new Int32Array(FLOW_WORDS) };
-    const translation = translate({ ...this.#world, sendFrom: () => undefined }, origin, flow, {
-      sideEffects: false,
-      final,
-      ...options,
-    });
+    const translation = translate(world, origin, flow, { sideEffects, final, ...options });
     this.#recirculations.release(translation.recirculations);
+    if (forReal) this.#noteChanges();
     return { ...translation, ...final };
   }
 

@@ -1,5 +1,5 @@
-// `ofproto/trace`, line by line as Open vSwitch 3.1.0 answered (`recorded-traces.json`, made by `record-traces.mjs`), and that a trace
-// leaves no trace.
+// `ofproto/trace`, line by line as Open vSwitch 3.1.0 answered (`recorded-traces.json`, made by `record-traces.mjs`), and that the
+// function `trace` leaves no trace. What the command leaves, as there, is in test/regressions/trace-effects.json.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import {
@@ -72,6 +72,19 @@ describe.each(cases)('traces like Open vSwitch: $name', ({ name, config, receive
   });
 });
 
+/** What the command with these words traces, by the function; undefined where that refuses. */
+function traceLike(vswitch: VSwitch, words: readonly string[]): unknown {
+  const plain = words.filter((word) => !word.startsWith('-'));
+  const packet = plain.length > 1 && /^[0-9a-f]{28,}$/.test(plain[plain.length - 1]) ? plain.pop() : undefined;
+  const [bridge, flow] = plain.length > 1 ? plain : [undefined, plain[0]];
+  try {
+    return trace(vswitch, { bridge, flow, frame: packet === undefined ? undefined : fromHex(packet) });
+  } catch (error) {
+    if (error instanceof MegaflowError) return undefined;
+    throw error;
+  }
+}
+
 /** All that can be seen of a switch. */
 function look(vswitch: VSwitch): unknown {
   const { datapath } = vswitch;
@@ -96,8 +109,9 @@ describe('a trace', () => {
     const sent: string[] = [];
     vswitch.datapath.onSend = (port) => sent.push(port.name);
     const before = look(vswitch);
-    for (const words of commands) ask(vswitch, words);
+    const answers = commands.filter((words) => traceLike(vswitch, words) !== undefined);
     vswitch.datapath.poll();
+    expect(answers.length).toBeGreaterThan(0);
     expect(look(vswitch)).toEqual(before);
     expect(sent).toEqual([]);
   });
