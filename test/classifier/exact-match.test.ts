@@ -161,6 +161,18 @@ describe('the exact-match cache', () => {
     expect(inserted(100, 2)).not.toEqual(usual);
   });
 
+  it('chooses the same keys, one by one or passing over bursts of them', () => {
+    const chosen = (bursts: boolean): number[] => {
+      const cache = createExactMatchCache({ seed: 3 });
+      return Array.from({ length: 500 }, (_, burst) => burst * 32).flatMap((first) => {
+        if (bursts && cache.passOver(32)) return [];
+        return Array.from({ length: 32 }, (_, index) => first + index).filter(() => cache.isChosen());
+      });
+    };
+    expect(chosen(false).length).toBeGreaterThan(100);
+    expect(chosen(true)).toEqual(chosen(false));
+  });
+
   it('refuses options that make no sense', () => {
     for (const entries of [0, 32, 100, 1.5, 131072, NaN]) {
       expect(() => createExactMatchCache({ entries })).toThrow(
