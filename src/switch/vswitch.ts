@@ -25,13 +25,14 @@ import type { NeighbourTable } from '../tunnel/neighbours.js';
 import { parseTunnelOptions } from '../tunnel/options.js';
 import type { DeviceAddress, Router } from '../tunnel/router.js';
 import { formatIp, formatMac, parseMac } from '../util/address.js';
-import type { Clock, Timer } from '../util/clock.js';
+import type { Clock } from '../util/clock.js';
 import { MegaflowError } from '../util/errors.js';
 import { Events } from '../util/events.js';
 import { REASON_COUNT, reasonCounts, reasonName } from '../util/reason.js';
 import type { World } from './context.js';
 import { applyEffects } from './effects.js';
 import { FlowStack } from './flow-stack.js';
+import { Housekeeping } from './housekeeping.js';
 import { MacTable, parseCount, DEFAULT_AGING_SECONDS, DEFAULT_MAC_TABLE_SIZE } from './mac-table.js';
 import { DropRates, type DropRate } from './drop-rates.js';
 import { MaskMemory } from './mask-memory.js';
@@ -48,7 +49,7 @@ import {
 } from './model.js';
 import { hasTunnel, tunnelAddress } from './native-tunnel.js';
 import { Recirculations } from './recirculation.js';
-import { Revalidator, SWEEP_INTERVAL_MS, type RevalidatorOptions, type SweepStatistics } from './revalidate.js';
+import { Revalidator, type RevalidatorOptions, type SweepStatistics } from './revalidate.js';
 import { translate, type FinalFlow, type Origin, type TranslateOptions, type Translation } from './translate.js';
 import { Underlay, type UnderlayOptions } from './underlay.js';
 import { sameVlanRules, vlanRules, type VlanColumns } from './vlan.js';
@@ -95,15 +96,6 @@ export interface SwitchCounters {
 }
 
 const INTERFACE_TYPES: readonly InterfaceType[] = ['system', 'internal', 'vxlan', 'patch'];
-/**
- * Flows that a turn of revalidation looks at before packets have theirs, and milliseconds that it takes: whichever comes first. Beyond them it
- * takes what cannot be cut: 1.5 ms where the table of the flows that are left is made smaller.
- */
-const FLOWS_PER_SLICE = 2000;
-const SLICE_MS = 0.5;
-/** Least time between the beginnings of two sweeps. */
-const LEAST_SWEEP_GAP_MS = 5;
-
 export class VSwitch {
   readonly datapath: Datapath;
   readonly clock: Clock;
@@ -116,17 +108,9 @@ export class VSwitch {
   readonly #events = new Events<SwitchEvents>();
   readonly #world: World;
   readonly #recirculations: Recirculations;
-  /** Of packets for which no flow has been installed. */
-  readonly #looseRecirculations = new Set<readonly number[]>();
   readonly #revalidator: Revalidator;
   readonly #dropRates: DropRates;
-  #seenNeighbours = 0;
-  #seenRoutes = 0;
-  /** Of the rules of all bridges, as of the last sweep that translated again. */
-  #seenRules = 0;
-  #changed = false;
-  #timer: Timer | undefined;
-  #timerDueMs = 0;
+  readonly #housekeeping: Housekeeping;
   #closed = false;
 
   constructor(options: VSwitchOptions = {}) {
@@ -176,7 +160,14 @@ export class VSwitch {
       options,
     );
     this.#dropRates = new DropRates(this.clock, () => this.#drops());
-    this.#schedule(SWEEP_INTERVAL_MS);
+    this.#housekeeping = new Housekeeping({
+      clock: this.clock,
+      bridges: this.#bridges,
+      underlay: this.#underlay,
+      recirculations: this.#recirculations,
+      revalidator: this.#revalidator,
+      dropRates: this.#dropRates,
+    });
   }
 
   // ---- configuration -----------------------------------------------------------------------------------------------------
@@ -233,7 +224,7 @@ export class VSwitch {
       this.removeBridge(config.name);
       throw error;
     }
-    this.#invalidate();
+    this.#housekeeping.invalidate();
   }
 
   /** Adds a rule to a bridge's tables, or replaces it: the syntax of `ovs-ofctl add-flow`. Throws `bad-flow-text`. */
@@ -254,7 +245,7 @@ export class VSwitch {
   #changeFlows(bridgeName: string, flow: string, command: FlowCommand): void {
     const bridge = this.#bridge(bridgeName);
     bridge.tables.apply(parseFlowMod(flow, command, portNames(bridge)), this.clock.now());
-    this.#invalidate();
+    this.#housekeeping.invalidate();
   }
 
   /** The rules of a bridge, as `ovs-ofctl dump-flows` prints them, with all packets counted so far. */
@@ -269,7 +260,7 @@ export class VSwitch {
     const bridge = this.#bridge(name);
     for (const port of [...bridge.ports].reverse()) this.#removePort(port);
     this.#bridges.delete(name);
-    this.#invalidate();
+    this.#housekeeping.invalidate();
   }
 
   /** Changes a bridge: what is not named stays. */
@@ -284,7 +275,7 @@ export class VSwitch {
     this.#configureBridge(bridge, config);
     bridge.config = config;
     bridge.mirrors = mirrors;
-    this.#invalidate();
+    this.#housekeeping.invalidate();
   }
 
   #configureBridge(bridge: Bridge, config: BridgeConfig): void {
@@ -311,7 +302,7 @@ export class VSwitch {
     }
     this.#addPort(bridge, config);
     bridge.mirrors = createMirrors(bridge, bridge.config.mirrors ?? []);
-    this.#invalidate();
+    this.#housekeeping.invalidate();
   }
 
   #addPort(bridge: Bridge, config: PortConfig): void {
@@ -409,7 +400,7 @@ export class VSwitch {
     }
     this.#removePort(port);
     port.bridge.mirrors = createMirrors(port.bridge, port.bridge.config.mirrors ?? []);
-    this.#invalidate();
+    this.#housekeeping.invalidate();
   }
 
   #removePort(port: SwitchPort): void {
@@ -455,7 +446,7 @@ export class VSwitch {
     port.vlan = vlan;
     port.protected = isProtected;
     port.config = config;
-    this.#invalidate();
+    this.#housekeeping.invalidate();
   }
 
   /** Gives an interface new options, all of them. */
@@ -493,7 +484,7 @@ export class VSwitch {
       throw new MegaflowError('bad-config', `${name} has no options`, name, 'a vxlan or patch port');
     }
     port.config = config;
-    this.#invalidate();
+    this.#housekeeping.invalidate();
   }
 
   #addDatapathPort(port: Port | undefined, name: string, type: string, options: Record<string, string> = {}): number {
@@ -507,13 +498,13 @@ export class VSwitch {
   /** Gives a device (a bridge's LOCAL port, say) an address: `'10.10.10.1/24'`. Throws `not-found`, `already-exists`. */
   addAddress(device: string, prefix: string): void {
     this.#underlay.addAddress(device, prefix);
-    this.#invalidate();
+    this.#housekeeping.invalidate();
   }
 
   /** Throws `not-found`. */
   removeAddress(device: string, prefix: string): void {
     this.#underlay.removeAddress(device, prefix);
-    this.#invalidate();
+    this.#housekeeping.invalidate();
   }
 
   /** Addresses of all devices. */
@@ -524,20 +515,20 @@ export class VSwitch {
   /** Adds a route of the tunnel router: `addRoute('0.0.0.0/0', 'br1', '10.10.10.254')`. Throws `bad-config`. */
   addRoute(prefix: string, device: string, gateway?: string, mark = 0): void {
     this.#underlay.addRoute(prefix, device, gateway, mark);
-    this.#noteChanges();
+    this.#housekeeping.noteChanges();
   }
 
   /** Removes a route that was added; false when there was none. */
   removeRoute(prefix: string, mark = 0): boolean {
     const removed = this.#underlay.removeRoute(prefix, mark);
-    this.#noteChanges();
+    this.#housekeeping.noteChanges();
     return removed;
   }
 
   /** Sets an entry of the tunnel neighbour table. */
   setNeighbour(bridge: string, ip: string, mac: string): void {
     this.#underlay.setNeighbour(bridge, ip, mac);
-    this.#noteChanges();
+    this.#housekeeping.noteChanges();
   }
 
   get router(): Router {
@@ -675,16 +666,16 @@ export class VSwitch {
     const { sequence } = this.#revalidator;
     const translation = translate(this.#world, port, key, { sideEffects: true });
     this.#applyEffects(translation, key, packet.length);
-    this.#noteChanges();
+    this.#housekeeping.noteChanges();
     const { mask, actions, installed, recirculations } = translation;
     // Packets that go round find their state for a while, whether there is a flow or not.
-    if (recirculations.length !== 0) this.#looseRecirculations.add(recirculations);
+    this.#housekeeping.holdLoose(recirculations);
     return {
       mask,
       actions,
       install: this.#revalidator.wasDeleted(key) ? null : installed === actions ? undefined : installed,
       installed: (flow) => {
-        this.#looseRecirculations.delete(recirculations);
+        this.#housekeeping.letGo(recirculations);
         this.#revalidator.track(flow, key, sequence, translation);
         this.#events.emit('flow-installed', () => ({ flow, key, mask, actions: this.datapath.flowActionsText(flow) }));
       },
@@ -699,8 +690,8 @@ export class VSwitch {
     const port = this.#portFor(key);
     if (!port) return null;
     const { actions, recirculations } = translate(this.#world, port, key, { sideEffects: true });
-    this.#noteChanges();
-    if (recirculations.length !== 0) this.#looseRecirculations.add(recirculations);
+    this.#housekeeping.noteChanges();
+    this.#housekeeping.holdLoose(recirculations);
     return actions;
   }
 
@@ -739,7 +730,7 @@ export class VSwitch {
     this.#applyEffects(translation, key, frame.length);
     this.datapath.execute(frame, translation.actions, Math.max(0, port.datapathPort));
     this.#recirculations.release(translation.recirculations);
-    this.#noteChanges();
+    this.#housekeeping.noteChanges();
   }
 
   /** What would become of a packet with this key: nothing is learned, sent or installed. `key` need not be sealed. */
@@ -774,82 +765,19 @@ export class VSwitch {
 
   // ---- housekeeping ------------------------------------------------------------------------------------------------------
 
-  /** Something was configured: all flows are looked at again. */
-  #invalidate(): void {
-    this.#changed = true;
-    this.#schedule(0);
-  }
-
-  /** Tables may have learned something that flows rely on. */
-  #noteChanges(): void {
-    if (this.#tablesChanged()) this.#schedule(0);
-  }
-
-  #tablesChanged(): boolean {
-    if (this.#changed || this.neighbours.sequence !== this.#seenNeighbours || this.#rulesSequence() !== this.#seenRules)
-      return true;
-    if (this.router.sequence !== this.#seenRoutes) return true;
-    for (const bridge of this.#bridges.values()) if (bridge.macTable.changed) return true;
-    return false;
-  }
-
-  #rulesSequence(): number {
-    let sum = 0;
-    for (const bridge of this.#bridges.values()) sum += bridge.tables.sequence + bridge.groups.sequence;
-    return sum;
-  }
-
-  /** Runs in `delayMs`, but not within the gap after the last sweep. An earlier date replaces a later one. */
-  #schedule(delayMs: number): void {
-    if (this.#closed) return;
-    const nowMs = this.clock.now();
-    const dueMs = Math.max(nowMs + delayMs, this.#revalidator.startMs + LEAST_SWEEP_GAP_MS);
-    if (this.#timer && this.#timerDueMs <= dueMs) return;
-    this.#timer?.cancel();
-    this.#timerDueMs = dueMs;
-    this.#timer = this.clock.after(dueMs - nowMs, () => {
-      this.#timer = undefined;
-      this.#turn();
-    });
-  }
-
-  /** One slice of what is due. */
-  #turn(): void {
-    // Once a sweep, not once a slice: ageing looks at each rule that can expire.
-    if (!this.#revalidator.sweeping) this.#age();
-    this.#beginWhatIsDue(LEAST_SWEEP_GAP_MS);
-    const done = this.#revalidator.step(FLOWS_PER_SLICE, this.clock.now() + SLICE_MS);
-    // A listener may have closed the switch.
-    if (this.#closed) return;
-    if (!done) {
-      this.#timerDueMs = this.clock.now();
-      this.#timer = this.clock.soon(() => {
-        this.#timer = undefined;
-        this.#turn();
-      });
-    } else this.#schedule(this.#tablesChanged() ? 0 : this.#revalidator.startMs + SWEEP_INTERVAL_MS - this.clock.now());
-  }
-
   /**
    * Ages tables and sweeps flows now, as far as it is due. As in Open vSwitch a sweep begins 5 ms after the one before at the earliest,
    * whatever has changed; the clock's next turn then does it.
    */
   run(): void {
     this.#assertOpen();
-    this.#age();
-    this.#beginWhatIsDue(LEAST_SWEEP_GAP_MS);
-    this.#revalidator.step(Infinity);
+    this.#housekeeping.run();
   }
 
   /** Does at once what has become due, and what follows from it, until all flows are right for the tables as they are. */
   settle(): void {
     this.#assertOpen();
-    // What a sweep learns may call for another one; two are enough unless two sources of one MAC fight for it.
-    for (let round = 0; round < 4 && (round === 0 || this.#tablesChanged()); round++) {
-      this.#age();
-      this.#beginWhatIsDue(0);
-      this.#revalidator.step(Infinity);
-    }
+    this.#housekeeping.settle();
   }
 
   /**
@@ -858,10 +786,7 @@ export class VSwitch {
    */
   revalidate(): void {
     this.#assertOpen();
-    this.#age();
-    this.#noteInvalid();
-    this.#revalidator.begin();
-    this.#revalidator.step(Infinity);
+    this.#housekeeping.sweep();
   }
 
   /** Deletes all flows, when tables have been told what they have counted. */
@@ -876,40 +801,6 @@ export class VSwitch {
    */
   deleteFlow(flow: number): void {
     this.#revalidator.deleteByHand(flow);
-  }
-
-  #age(): void {
-    this.#dropRates.run();
-    for (const bridge of this.#bridges.values()) {
-      bridge.macTable.sweep();
-      // In the midst of a sweep it is left to the next one, which the table's sequence calls for.
-      if (bridge.tables.expire(this.clock.now()).length !== 0 && !this.#revalidator.sweeping) this.#changed = true;
-    }
-    this.neighbours.sweep();
-    for (const ids of this.#looseRecirculations) this.#recirculations.release(ids);
-    this.#looseRecirculations.clear();
-    this.#recirculations.sweep();
-  }
-
-  #beginWhatIsDue(gapMs: number): void {
-    const sinceMs = this.clock.now() - this.#revalidator.startMs;
-    // A changed configuration does not wait. What is learned does until the sweep under way is done, lest sweeps begin and none ends.
-    const { sweeping } = this.#revalidator;
-    if (this.#changed || (!sweeping && this.#tablesChanged() && sinceMs >= gapMs)) {
-      this.#noteInvalid();
-      this.#revalidator.begin();
-    } else if (!sweeping && sinceMs >= SWEEP_INTERVAL_MS) this.#revalidator.begin();
-  }
-
-  /** If anything has changed, all flows are to be translated again. */
-  #noteInvalid(): void {
-    if (!this.#tablesChanged()) return;
-    this.#changed = false;
-    this.#seenNeighbours = this.neighbours.sequence;
-    this.#seenRoutes = this.router.sequence;
-    this.#seenRules = this.#rulesSequence();
-    for (const bridge of this.#bridges.values()) bridge.macTable.changed = false;
-    this.#revalidator.invalidate();
   }
 
   // ---- the end -----------------------------------------------------------------------------------------------------------
@@ -941,7 +832,7 @@ export class VSwitch {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#timer?.cancel();
+    this.#housekeeping.close();
     this.datapath.close();
   }
 
