@@ -32,6 +32,8 @@ const LONGEST_READ = 12 + 65_536 + 64;
 const RESTLESS_MS = 2;
 /** What Linux says of a TAP device that was deleted (EBADFD), which Node has no name for. */
 const DEVICE_DELETED = -77;
+/** Whether stack traces can be done without for a moment: not where Node froze what is built in. */
+const canLimit = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit')?.writable === true;
 /** How often an idle port looks whether its device is still there. */
 const LOOK_MS = 500;
 
@@ -48,7 +50,7 @@ export interface MacvtapPortOptions extends NodePortOptions {
 
 /**
  * Opens the device. Rejects with `not-found` (no such device), `io-failed` (no permission, say), `busy` (somebody else
- * has it), `bad-option` (a descriptor that blocks, or is none).
+ * has it), `bad-option` (a descriptor that blocks, or is none), `unsupported-platform` (a descriptor elsewhere than on Linux).
  */
 export async function openMacvtapPort(options: MacvtapPortOptions): Promise<NodePort> {
   const { name, signal } = options;
@@ -99,14 +101,19 @@ export async function openMacvtapPort(options: MacvtapPortOptions): Promise<Node
   const read = (): boolean => {
     const start = FRAME_AT - headerBytes;
     let length: number;
+    const { stackTraceLimit } = Error;
     try {
+      // That there is no frame, Node can only say by an exception: 2.2 µs without a stack trace, and 6.3 with one.
+      if (canLimit) Error.stackTraceLimit = 0;
       length = readSync(descriptor, buffer, start, LONGEST_READ, null);
     } catch (error) {
+      if (canLimit) Error.stackTraceLimit = stackTraceLimit;
       const why = errorName(error);
       if (why === 'EAGAIN' || why === 'EINTR') lookForDevice();
       else fail((error as NodeJS.ErrnoException).errno === DEVICE_DELETED ? new Error('the device is gone') : error);
       return false;
     }
+    if (canLimit) Error.stackTraceLimit = stackTraceLimit;
     if (length === 0) {
       fail(new Error('the device is gone'));
       return false;
@@ -217,6 +224,10 @@ function openDescriptor({ path, descriptor }: MacvtapPortOptions): number {
     } catch (error) {
       throw ioError(error, `cannot open ${path}`, path, remedies);
     }
+  }
+  if (process.platform !== 'linux') {
+    const problem = `no descriptors of devices on ${process.platform}`;
+    throw new MegaflowError('unsupported-platform', problem, descriptor, 'Linux');
   }
   let flags: string | undefined;
   try {
