@@ -28,7 +28,9 @@ export type Effect =
   | { readonly type: 'rule'; readonly tables: FlowTables; readonly rule: OpenFlowRule }
   | { readonly type: 'learn-rule'; readonly tables: FlowTables; readonly action: LearnAction; readonly flow: FlowWords }
   | { readonly type: 'received'; readonly port: SwitchPort }
-  | { readonly type: 'sent'; readonly port: SwitchPort };
+  | { readonly type: 'sent'; readonly port: SwitchPort }
+  /** For the effects that follow packets are so much longer; negative: they are not any more. */
+  | { readonly type: 'tunnel-header'; readonly bytes: number };
 
 /** The switch, as far as translation needs it. */
 export interface World {

@@ -283,7 +283,8 @@ export class Revalidator {
 }
 
 /** Does for `packets` packets what a flow does beside forwarding. */
-export function applyEffects(world: World, effects: readonly Effect[], packets: number, bytes: number): void {
+export function applyEffects(world: World, effects: readonly Effect[], packets: number, packetBytes: number): void {
+  let bytes = packetBytes;
   for (const effect of effects) {
     switch (effect.type) {
       case 'learn':
@@ -300,6 +301,9 @@ export function applyEffects(world: World, effects: readonly Effect[], packets: 
         break;
       case 'learn-rule':
         effect.tables.learn(effect.action, effect.flow, world.nowMs());
+        break;
+      case 'tunnel-header':
+        bytes += effect.bytes * packets;
         break;
       case 'received':
         effect.port.counters.rxPackets += packets;
