@@ -10,6 +10,7 @@ import { dpifCommands } from './dpif.js';
 import { fdbCommands } from './fdb.js';
 import { neighbourCommands } from './neighbours.js';
 import { routeCommands } from './routes.js';
+import { ruleCommands } from './rules.js';
 import { traceCommands } from './trace-command.js';
 import { tunnelCommands } from './tunnels.js';
 
@@ -31,6 +32,7 @@ const commands: Commands = {
   ...fdbCommands,
   ...neighbourCommands,
   ...routeCommands,
+  ...ruleCommands,
   ...traceCommands,
   ...tunnelCommands,
   'list-commands': { usage: '', least: 0, most: 0, run: listCommands },

@@ -51,7 +51,7 @@ const flags: ReadonlySet<string> = new Set([
   'no_byte_counts',
 ]);
 
-const transport = ['tpSrc', 'tpDst', 'tcpFlags', 'ndTarget', 'ndReserved', 'ndOptionsType'] as const;
+const transport = ['tpSrc', 'tpDst', 'tcpFlags'] as const;
 
 /** The text before and behind `actions=`. */
 function splitActions(text: string): { before: string; actions: string } {
@@ -126,8 +126,10 @@ export function parseFlowMod(text: string, command: FlowCommand = 'add', ports: 
     checkActions(mod.actions, match, mod.table ?? 0);
   }
   normalizeMatch(match);
+  // Of ICMP Open vSwitch takes them, and matches what a later fragment has: zero.
   const isLater = (getField(match.key, 'ipFrag') & FRAG_LATER) !== 0;
-  if (isLater && transport.some((name) => anyBit(match.mask, name))) {
+  const hasPorts = [6, 17, 132].includes(getField(match.key, 'ipProto'));
+  if (isLater && hasPorts && transport.some((name) => anyBit(match.mask, name))) {
     refuse(
       'a later fragment has no transport fields (OFPBMC_BAD_PREREQ)',
       text,

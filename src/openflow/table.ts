@@ -75,6 +75,8 @@ export interface FlowTables {
   expire(nowMs: number): { rule: OpenFlowRule; reason: RemovalReason }[];
   /** Rules in the order of a dump: by table, then as the classifier has them; of one table, or of all. */
   rules(table?: number): IterableIterator<OpenFlowRule>;
+  /** Not one of them: it counts the packets that none of them matched. */
+  readonly missRule: OpenFlowRule;
   /** Removes all rules. */
   clear(): void;
   readonly size: number;
@@ -109,7 +111,25 @@ function hasGroup(actions: readonly OpenFlowAction[], id: number): boolean {
 }
 
 /** The tables of a bridge, empty. */
-export function createFlowTables(): FlowTables {
+export function createFlowTables(nowMs = 0): FlowTables {
+  const missRule: OpenFlowRule = {
+    table: LAST_TABLE + 1,
+    priority: 0,
+    cookie: 0n,
+    idleTimeout: 0,
+    hardTimeout: 0,
+    importance: 0,
+    sendFlowRemoved: false,
+    ...createMatch(),
+    actions: [],
+    packets: 0,
+    bytes: 0,
+    createdMs: nowMs,
+    modifiedMs: nowMs,
+    usedMs: nowMs,
+    isInstalled: true,
+    isHidden: false,
+  };
   const tables: (StagedClassifier<OpenFlowRule> | undefined)[] = [];
   /** Rules with a timeout. */
   const expirable = new Set<OpenFlowRule>();
@@ -309,6 +329,7 @@ export function createFlowTables(): FlowTables {
   }
 
   return {
+    missRule,
     apply,
     add,
     learn,

@@ -24,7 +24,9 @@ export type Effect =
   | { readonly type: 'rule'; readonly tables: FlowTables; readonly rule: OpenFlowRule }
   | { readonly type: 'learn-rule'; readonly tables: FlowTables; readonly action: LearnAction; readonly flow: FlowWords }
   | { readonly type: 'received'; readonly port: SwitchPort }
-  | { readonly type: 'sent'; readonly port: SwitchPort };
+  | { readonly type: 'sent'; readonly port: SwitchPort }
+  /** For the effects that follow packets are so much longer; negative: they are not any more. */
+  | { readonly type: 'tunnel-header'; readonly bytes: number };
 
 /** Packets for which effects are done. */
 export interface Batch {
@@ -38,7 +40,8 @@ export interface Batch {
 
 /** Does for some packets what their flow does beside forwarding. */
 export function applyEffects(neighbours: NeighbourTable, effects: readonly Effect[], batch: Batch): void {
-  const { packets, bytes } = batch;
+  const { packets } = batch;
+  let { bytes } = batch;
   for (const effect of effects) {
     switch (effect.type) {
       case 'learn':
@@ -55,6 +58,9 @@ export function applyEffects(neighbours: NeighbourTable, effects: readonly Effec
         break;
       case 'learn-rule':
         effect.tables.learn(effect.action, effect.flow, batch.nowMs);
+        break;
+      case 'tunnel-header':
+        bytes += effect.bytes * packets;
         break;
       case 'received':
         effect.port.counters.rxPackets += packets;
@@ -113,6 +119,8 @@ function hashEffect(hash: number, effect: Effect): number {
       return hashAdd(hash, (effect.rule.table << 16) ^ effect.rule.priority ^ effect.rule.createdMs);
     case 'learn-rule':
       return hashAdd(hash, effect.flow[2] ^ effect.flow[4]);
+    case 'tunnel-header':
+      return hashAdd(hash, effect.bytes);
     case 'neighbour':
       return hashAdd(hash, effect.ip[effect.ip.length - 1]);
     case 'received':
@@ -153,6 +161,8 @@ function isSame(one: Effect, other: Effect): boolean {
     case 'learn-rule':
       // Each has a flow of its own.
       return false;
+    case 'tunnel-header':
+      return other.type === 'tunnel-header' && one.bytes === other.bytes;
     case 'received':
     case 'sent':
       return one.type === other.type && one.port === other.port;

@@ -185,7 +185,10 @@ export function nativeTunnelOutput(ctx: Context, port: SwitchPort, last: boolean
   ctx.imagined = false;
   // In a trace as well, where nothing becomes of them.
   ctx.effects ??= [];
+  const headerBytes = push.header.bytes.length;
+  ctx.effects.push({ type: 'tunnel-header', bytes: headerBytes });
   enterBridge(ctx, device, last);
+  ctx.effects.push({ type: 'tunnel-header', bytes: -headerBytes });
   const underneath = ctx.actions;
   ctx.flow = flow;
   ctx.base = base;

@@ -66,7 +66,7 @@ export function findRule(ctx: Context, inPort: number): OpenFlowRule | undefined
     'table',
     `${String(table).padStart(2)}. ${rule ? describeRule(rule, ctx.reporter.ports) : 'No match.'}`,
   );
-  if (rule) ctx.effects?.push({ type: 'rule', tables: bridge.tables, rule });
+  ctx.effects?.push({ type: 'rule', tables: bridge.tables, rule: rule ?? bridge.tables.missRule });
   ctx.cookie = rule?.cookie ?? 0n;
   ctx.rule = rule;
   return rule;

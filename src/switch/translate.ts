@@ -260,5 +260,5 @@ function finishWildcards(flow: FlowWords, key: FlowWords, mask: FlowWords): void
 /** The VLAN cannot be left open in a datapath flow. */
 function closeVlan(key: FlowWords, mask: FlowWords): void {
   if (getField(mask, 'vlanTci') === 0)
-    setField(mask, 'vlanTci', getField(key, 'vlanTci') === 0 ? 0xffff : 0x0fff | VLAN_PRESENT);
+    setField(mask, 'vlanTci', getField(key, 'vlanTci') === 0 && !hasPartialTag(key) ? 0xffff : 0x0fff | VLAN_PRESENT);
 }

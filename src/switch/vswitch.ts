@@ -195,7 +195,7 @@ export class VSwitch {
       config,
       forwardBpdu: false,
       mirrors: [],
-      tables: createFlowTables(),
+      tables: createFlowTables(this.clock.now()),
       groups: createGroupTable(),
     };
     bridge.macTable.onLearn = ({ mac, vlan, port }, moved) =>

@@ -130,8 +130,6 @@ const WRITES = {
     () => 'set_field:00:00:00:00:00:30/00:00:00:00:00:f0->eth_src',
     (random) => `mod_vlan_vid:${random.pick([7, 10, 20])}`,
     (random) => `mod_vlan_pcp:${random.below(8)}`,
-    () => 'strip_vlan',
-    (random) => `push_vlan:0x8100,set_field:${0x1000 + random.pick([7, 10])}->vlan_vid`,
     () => 'load:0x1->NXM_OF_VLAN_TCI[13..15]',
     (random) => `set_field:${random.pick(['0x65', '5', '0x1/0x1'])}->tun_id`,
     (random) => `load:${random.below(8)}->NXM_NX_REG${random.below(4)}[0..${random.between(2, 31)}]`,
@@ -186,6 +184,12 @@ const WRITES = {
   ip4: [],
 };
 
+/** Tags popped in the way of OpenFlow 1.0, or pushed in that of later versions: the two do not mix. */
+const TAG_WRITES = {
+  early: [() => 'strip_vlan'],
+  late: [(/** @type {Random} */ random) => `push_vlan:0x8100,set_field:${0x1000 + random.pick([7, 10])}->vlan_vid`],
+};
+
 /** @param {Random} random @param {string} protocol */
 function match(random, protocol) {
   const parts = [...PREREQUISITES[protocol]];
@@ -195,7 +199,10 @@ function match(random, protocol) {
   for (const pool of pools) if (random.chance(0.45)) parts.push(random.pick(pool)(random));
   // A field may stand once, and a protocol that is said twice is refused.
   const names = new Set();
+  const isLater = parts.includes('ip_frag=later');
   return parts.filter((part) => {
+    // Refused, but for ICMP.
+    if (isLater && /^(tp_|tcp_flags)/.test(part)) return false;
     const fields = part.split(',').map((field) => FAMILY[field.split('=')[0]] ?? field.split('=')[0]);
     if (fields.some((field) => names.has(field))) return false;
     fields.forEach((field) => names.add(field));
@@ -218,10 +225,13 @@ const FAMILY = {
   icmpv6_type: 'icmp_type',
 };
 
-/** @param {Random} random @param {number} table @param {string} protocol @param {boolean} withGroups */
-function actions(random, table, protocol, withGroups) {
+/**
+ * @param {Random} random @param {number} table @param {string} protocol
+ * @param {{ withGroups: boolean, version: keyof typeof TAG_WRITES }} options
+ */
+function actions(random, table, protocol, { withGroups, version }) {
   const lists = ['any', 'any', ...LISTS[protocol], ...LISTS[protocol]];
-  const pool = lists.flatMap((list) => WRITES[list]);
+  const pool = [...lists.flatMap((list) => WRITES[list]), ...TAG_WRITES[version]];
   /** @type {string[]} */
   const list = [];
   for (let count = random.below(4); count > 0; count--) {
@@ -260,6 +270,7 @@ function actions(random, table, protocol, withGroups) {
 
 /** @param {Random} random @param {boolean} withGroups @returns {string[]} */
 export function fieldFlows(random, withGroups) {
+  const version = random.chance(0.7) ? 'early' : 'late';
   const flows = [];
   for (let table = 0; table <= 4; table++) {
     const count = table === 0 ? random.between(5, 10) : random.between(1, 5);
@@ -268,7 +279,7 @@ export function fieldFlows(random, withGroups) {
       const protocol = random.pick(Object.keys(PREREQUISITES));
       const head = [`table=${table}`, `priority=${priority}`, ...match(random, protocol)];
       if (random.chance(0.1)) head.push(random.pick(['idle_timeout=20', 'hard_timeout=15', 'cookie=0x77']));
-      flows.push(`${head.join(',')},actions=${actions(random, table, protocol, withGroups)}`);
+      flows.push(`${head.join(',')},actions=${actions(random, table, protocol, { withGroups, version })}`);
     }
     if (table === 0 || random.chance(0.7)) flows.push(`table=${table},priority=0,actions=NORMAL`);
   }

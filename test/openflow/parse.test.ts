@@ -43,11 +43,16 @@ describe('parseFlowMod', () => {
     expect([error.code, error.message]).toEqual(['bad-flow-text', message]);
   });
 
-  it('refuses transport fields of later fragments, which have none', () => {
-    for (const text of ['tcp,nw_frag=later,tp_dst=80,actions=1', 'icmp,nw_frag=later,icmp_type=8,actions=1']) {
-      expect(refusalOf(() => parseFlowMod(text)).message).toContain('OFPBMC_BAD_PREREQ');
-    }
-    expect(brief(line('tcp,nw_frag=later,actions=1'))).toBe('tcp,nw_frag=later actions=output:1');
+  // As `ovs-ofctl parse-flow` of 3.1.0 does.
+  it('refuses ports of later fragments, which have none, and takes types of ICMP', () => {
+    for (const fields of [
+      'tcp,nw_frag=later,tp_dst=80',
+      'sctp,ip_frag=later,tp_src=5',
+      'tcp,ip_frag=later,tcp_flags=+ack',
+    ])
+      expect(refusalOf(() => parseFlowMod(`${fields},actions=1`)).message).toContain('OFPBMC_BAD_PREREQ');
+    for (const fields of ['tcp,nw_frag=later', 'icmp,nw_frag=later,icmp_type=8', 'icmp6,nw_frag=later,icmp_type=128'])
+      expect(brief(line(`${fields},actions=1`))).toBe(`${fields} actions=output:1`);
   });
 
   it('says which actions it does not know', () => {
