@@ -6,6 +6,7 @@
 //   --growth    what a packet takes as frames, subtables and flows grow (growth.mjs), and what flows cost beside (tables.mjs)
 //   --peers     the pure functions beside other packages that decode frames (peers.mjs), which are installed in bench/peers/
 //   --two       two switches in one process beside one alone
+//   --multicore two workers beside one (multicore.mjs)
 //   --quick     fewer packets and rounds
 //
 // Figures are medians over rounds in which the cases take turns, warm; the spread is that of the middle half of the rounds. Each end-to-end
@@ -21,7 +22,7 @@ import { FRAME_BYTES, SUBTABLES, createFrameBench, createSubtableBench } from '.
 import { createStages } from './stages.mjs';
 
 const flags = new Set(process.argv.slice(2));
-const known = ['--json', '--baseline', '--growth', '--peers', '--two', '--quick', '--one', '--stages'];
+const known = ['--json', '--baseline', '--growth', '--peers', '--two', '--multicore', '--quick', '--one', '--stages'];
 const isQuick = flags.has('--quick');
 const ROUNDS = isQuick ? 5 : 9;
 const PACKETS = isQuick ? 1 << 18 : 1 << 20;
@@ -244,21 +245,23 @@ function two() {
   }
 }
 
-/** A benchmark of its own file, pinned. @param {string} file */
-function runFile(file) {
+/** A benchmark that is a file of its own. @param {string} file @param {readonly string[]} [before] Words before the command: pinned by default. */
+function runFile(file, before = pin) {
   const path = fileURLToPath(new URL(file, import.meta.url));
-  console.log(runPinned([process.execPath, '--expose-gc', path, ...(isQuick ? ['--quick'] : [])]).trimEnd());
+  const [command, ...rest] = [...before, process.execPath, path, ...(isQuick ? ['--quick'] : [])];
+  execFileSync(command, rest, { stdio: 'inherit' });
 }
 
 if (flags.has('--one')) await one();
 else if (flags.has('--stages')) await stages();
 else if (process.argv.slice(2).some((word) => !known.includes(word))) {
-  console.error('usage: npm run bench -- [--json] [--baseline] [--growth] [--peers] [--two] [--quick]');
+  console.error('usage: npm run bench -- [--json] [--baseline] [--growth] [--peers] [--two] [--multicore] [--quick]');
   process.exit(2);
 } else if (flags.has('--baseline')) baseline();
 else if (flags.has('--growth')) growth();
 else if (flags.has('--peers')) runFile('peers.mjs');
 else if (flags.has('--two')) two();
+else if (flags.has('--multicore')) runFile('multicore.mjs', []);
 else {
   const single = JSON.parse(runPinned([process.execPath, self, '--stages', ...(isQuick ? ['--quick'] : [])]));
   const results = [...single, ...(await lookups()), ...endToEnd()];
