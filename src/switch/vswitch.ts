@@ -677,7 +677,12 @@ export class VSwitch {
       installed: (flow) => {
         this.#housekeeping.letGo(recirculations);
         this.#revalidator.track(flow, key, sequence, translation);
-        this.#events.emit('flow-installed', () => ({ flow, key, mask, actions: this.datapath.flowActionsText(flow) }));
+        this.#events.emit('flow-installed', () => ({
+          flow,
+          key: key.slice(),
+          mask: mask.slice(),
+          actions: this.datapath.flowActionsText(flow),
+        }));
       },
     };
   }
@@ -759,7 +764,7 @@ export class VSwitch {
     const final = { flow: new Int32Array(FLOW_WORDS), wildcards: new Int32Array(FLOW_WORDS) };
     const translation = translate(world, origin, flow, { sideEffects, final, ...options });
     this.#recirculations.release(translation.recirculations);
-    if (forReal) this.#noteChanges();
+    if (forReal) this.#housekeeping.noteChanges();
     return { ...translation, ...final };
   }
 
