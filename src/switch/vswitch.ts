@@ -759,7 +759,7 @@ export class VSwitch {
     const final = { flow: new Int32Array(FLOW_WORDS), wildcards: new Int32Array(FLOW_WORDS) };
     const translation = translate(world, origin, flow, { sideEffects, final, ...options });
     this.#recirculations.release(translation.recirculations);
-    if (forReal) this.#noteChanges();
+    if (forReal) this.#housekeeping.noteChanges();
     return { ...translation, ...final };
   }
 
