@@ -25,7 +25,7 @@ export interface Household {
  * cannot be cut: 1.3 ms where the table of the flows that are left is made smaller.
  */
 const FLOWS_PER_SLICE = 2000;
-const SLICE_MS = 0.5;
+const SLICE_MS = 0.3;
 /** Least time between the beginnings of two sweeps. */
 const LEAST_SWEEP_GAP_MS = 5;
 

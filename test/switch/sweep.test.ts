@@ -64,7 +64,7 @@ describe('a sweep', () => {
     while (clock.takeTurn()) counted.push(told());
     const turns = counted.slice(1).map((count, turn) => count - counted[turn]);
     expect(told()).toBe(FLOWS);
-    // Half a millisecond has five looks at the clock, and there is one at least every 32 flows.
+    // A turn has a few looks at the clock, and there is one at least every 32 flows.
     expect(Math.max(...turns)).toBeLessThan(200);
     expect(Math.min(...turns)).toBeGreaterThan(0);
     vswitch.close();
