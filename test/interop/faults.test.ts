@@ -167,8 +167,8 @@ describe.skipIf(skip)('faults', () => {
       const socket = require('node:dgram').createSocket('udp4');
       let sent = 0;
       const turn = () => {
-        for (let index = 0; index < 20; index++, sent++) socket.send(Buffer.alloc(1300), 9, '1.1.1.2');
-        if (sent < 3000) setTimeout(turn, 1);
+        for (let index = 0; index < 50; index++, sent++) socket.send(Buffer.alloc(1300), 9, '1.1.1.2');
+        if (sent < 9000) setTimeout(turn, 1);
         else setTimeout(() => socket.close(), 200);
       };
       turn();`;
