@@ -194,10 +194,10 @@ describe.skipIf(skip)('faults', () => {
       startKernel(lab, b, 2);
       const ours = await startMegaflow(lab, a, 1, way);
       await ping(lab, a, '1.1.1.2');
-      // 300,000 packets, out and back: echoes of a flood ping that keeps 20 on their way.
+      // 300,000 packets, out and back: echoes of a flood ping that keeps 100 on their way.
       const sizes: number[] = [];
       for (let round = 0; round < 10; round++) {
-        const text = await lab.run(a, 'ping -n -q -f -l 20 -c 15000 1.1.1.2');
+        const text = await lab.run(a, 'ping -n -q -f -l 100 -c 15000 1.1.1.2');
         expect(Number(/(\d+) received/.exec(text)?.[1])).toBeGreaterThan(14_000);
         sizes.push(ours.memory());
       }
