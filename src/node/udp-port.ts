@@ -24,7 +24,8 @@ export interface UdpPortOptions extends NodePortOptions {
   queue?: number;
   /** Bytes of datagrams that wait for the system, from 262,144 on. Default 1,048,576. */
   sendBytes?: number;
-  /** Bytes that the system is asked to hold of what it received (SO_RCVBUF); it may allow fewer. Default: the system's. */
+  /** Bytes that the system is asked to hold of what it received (SO_RCVBUF); Linux gives less where it allows less
+   * (net.core.rmem_max). Default 4 MiB on Linux, elsewhere the system's. */
   receiveBufferBytes?: number;
 }
 
@@ -47,7 +48,7 @@ export async function openUdpPort(options: UdpPortOptions): Promise<UdpPort> {
   const intake = createIntake(options.queue ?? 1024, mtu + ETHERNET_HEADER + VLAN_TAG, counters);
   const to = options.to === undefined ? undefined : await resolveEndpoint(parseInternetEndpoint(options.to));
   const local = await resolveEndpoint(parseInternetEndpoint(options.bind, 0), to?.family);
-  const socket = await bindSocket(local, { receiveBytes: options.receiveBufferBytes });
+  const socket = await bindSocket(local, options.receiveBufferBytes);
 
   const sender = new DatagramSender(socket, options.sendBytes ?? 1 << 20, (reason, length) => {
     if (reason === Reason.sound) {

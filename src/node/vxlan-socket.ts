@@ -56,7 +56,7 @@ export interface VxlanSocketOptions extends NodePortOptions {
   queue?: number;
   /** Bytes of datagrams that wait for the system, for each socket, from 262,144 on. Default 1,048,576. */
   sendBytes?: number;
-  /** Bytes that the system is asked to hold of what a socket received (SO_RCVBUF). Default: the system's. */
+  /** Bytes that the system is asked to hold of what a socket received (SO_RCVBUF). Default 4 MiB on Linux, elsewhere the system's. */
   receiveBufferBytes?: number;
 }
 
@@ -116,7 +116,7 @@ export async function openVxlanSocket(options: VxlanSocketOptions): Promise<Vxla
 
   const open = async (host: string, port: number): Promise<Socket> => {
     const family = isIP(host) as 4 | 6;
-    const socket = await bindSocket({ host, port, family }, { receiveBytes: options.receiveBufferBytes });
+    const socket = await bindSocket({ host, port, family }, options.receiveBufferBytes);
     // Aborted meanwhile: what is open is closed, and this must not stay.
     if (!lifecycle.isOpen) await closeSocket(socket);
     signal?.throwIfAborted();

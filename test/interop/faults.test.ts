@@ -167,8 +167,8 @@ describe.skipIf(skip)('faults', () => {
       const socket = require('node:dgram').createSocket('udp4');
       let sent = 0;
       const turn = () => {
-        for (let index = 0; index < 20; index++, sent++) socket.send(Buffer.alloc(1300), 9, '1.1.1.2');
-        if (sent < 3000) setTimeout(turn, 1);
+        for (let index = 0; index < 50; index++, sent++) socket.send(Buffer.alloc(1300), 9, '1.1.1.2');
+        if (sent < 9000) setTimeout(turn, 1);
         else setTimeout(() => socket.close(), 200);
       };
       turn();`;
@@ -194,10 +194,10 @@ describe.skipIf(skip)('faults', () => {
       startKernel(lab, b, 2);
       const ours = await startMegaflow(lab, a, 1, way);
       await ping(lab, a, '1.1.1.2');
-      // 300,000 packets, out and back: echoes of a flood ping that keeps 20 on their way.
+      // 300,000 packets, out and back: echoes of a flood ping that keeps 100 on their way.
       const sizes: number[] = [];
       for (let round = 0; round < 10; round++) {
-        const text = await lab.run(a, 'ping -n -q -f -l 20 -c 15000 1.1.1.2');
+        const text = await lab.run(a, 'ping -n -q -f -l 100 -c 15000 1.1.1.2');
         expect(Number(/(\d+) received/.exec(text)?.[1])).toBeGreaterThan(14_000);
         sizes.push(ours.memory());
       }

@@ -10,12 +10,15 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 // Programs of root's are not always on the path of who becomes root.
 process.env.PATH = `${process.env.PATH}:/usr/sbin:/sbin`;
 
-/** Why a proof cannot run here, or undefined. Says so, loudly: a skipped proof proves nothing. */
-export function whyNot(proof: string, programs: readonly string[]): string | undefined {
+/**
+ * Why a proof cannot run here, or undefined. Says so, loudly: a skipped proof proves nothing. `isLocal` is one without
+ * namespaces, which needs no root.
+ */
+export function whyNot(proof: string, programs: readonly string[], isLocal = false): string | undefined {
   let why: string | undefined;
   const missing = programs.filter((program) => spawnSync('which', [program]).status !== 0);
-  if (process.getuid?.() !== 0) why = 'it needs root, for network namespaces';
-  else if (spawnSync('ip', ['netns', 'list']).status !== 0) why = 'ip netns does not work here';
+  if (!isLocal && process.getuid?.() !== 0) why = 'it needs root, for network namespaces';
+  else if (!isLocal && spawnSync('ip', ['netns', 'list']).status !== 0) why = 'ip netns does not work here';
   else if (missing.length > 0) why = `these programs are missing: ${missing.join(', ')}`;
   else if (!existsSync(join(root, 'dist/node/index.js'))) why = 'the library is not built: run npm run build';
   if (why !== undefined) console.warn(`\n*** SKIPPED: ${proof}: ${why} ***\n`);
