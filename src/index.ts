@@ -37,6 +37,8 @@ export { BURST, Extras, PacketPool, TUNNEL_WORDS, type PacketHandle, type PoolOp
 export { Packet } from './packet/packet.js';
 export { buildFrame, type Layer, type Padding, type Payload } from './packet/build.js';
 export { dissect } from './packet/dissect.js';
+export { flowHash } from './packet/flow-hash.js';
+export { readMetadata, writeMetadata, type PacketMetadata } from './packet/metadata.js';
 export { parseTunnel, writeTunnel, type TunnelMetadata } from './packet/tunnel.js';
 
 export {
@@ -106,10 +108,28 @@ export {
   type DatapathOptions,
   type DatapathStatistics,
   type DropListener,
+  type FlowChange,
+  type FlowCredit,
   type FlowInfo,
+  type HeldPacket,
+  type Resolution,
   type Upcall,
   type UpcallHandler,
 } from './datapath/datapath.js';
+export {
+  createFlowServer,
+  type FlowServer,
+  type FlowServerOptions,
+  type WorkerConnection,
+} from './datapath/flow-server.js';
+export type { MessageEnd } from './datapath/messages.js';
+export type { RelayPortOptions } from './datapath/relay-port.js';
+export {
+  createWorkerDatapath,
+  type WorkerCounters,
+  type WorkerDatapath,
+  type WorkerDatapathOptions,
+} from './datapath/worker-datapath.js';
 export { formatFlowInfo, type DumpOptions } from './datapath/dump.js';
 export type { DatapathPort } from './datapath/ports.js';
 

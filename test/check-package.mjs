@@ -3,7 +3,7 @@
 // a strict consumer of each, one with Node's types and one with a browser's. It publishes nothing.
 // @ts-check
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -65,6 +65,29 @@ function load() {
   }
 }
 
+/** What the build does for speed has been done: tsup.config.ts. */
+function inspect() {
+  const script = `
+    const check = ({ udp, ipv4, vxlan }) => {
+      for (const namespace of [udp, ipv4, vxlan]) {
+        for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(namespace))) {
+          if (value === undefined) throw new Error('a namespace has a getter for ' + name);
+        }
+      }
+    };
+    check(require('megaflow'));
+    import('megaflow').then(check);
+  `;
+  execFileSync(process.execPath, ['-e', script], { cwd: project, stdio: ['ignore', 'inherit', 'inherit'] });
+  for (const ending of ['js', 'cjs']) {
+    const texts = readdirSync(join(root, 'dist'))
+      .filter((name) => name.endsWith(`.${ending}`))
+      .map((name) => readFileSync(join(root, 'dist', name), 'utf8'));
+    if (!texts.some((text) => text.includes('createEngine = inTurn(')))
+      throw new Error(`one engine for all in .${ending}`);
+  }
+}
+
 function compile() {
   const compiler = join(root, 'node_modules/typescript/bin/tsc');
   const options = { strict: true, target: 'ES2022', module: 'NodeNext', noEmit: true };
@@ -89,6 +112,7 @@ try {
   show(root, 'npx', '--yes', '@arethetypeswrong/cli@0.18.5', tarball, '--profile', 'node16', '--no-emoji');
   install(tarball);
   load();
+  inspect();
   compile();
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);

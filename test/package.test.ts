@@ -48,6 +48,18 @@ describe('package.json', () => {
   });
 });
 
+describe('bench/peers/package-lock.json', () => {
+  it('names no place to download from, and a digest for each package', () => {
+    const text = read('../bench/peers/package-lock.json');
+    const { packages } = JSON.parse(text) as Lock;
+    expect(Object.keys(packages).length).toBeGreaterThan(2);
+    for (const [path, entry] of Object.entries(packages)) {
+      if (path !== '') expect(entry.integrity, path).toMatch(/^sha512-/);
+    }
+    expect(text).not.toMatch(/https?:|"resolved"/);
+  });
+});
+
 describe('package-lock.json', () => {
   it('names no place to download from, and a digest for each package', () => {
     for (const [path, entry] of Object.entries(lock.packages)) {

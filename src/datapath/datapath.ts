@@ -25,12 +25,14 @@ import { GROUPS_WORD, Group, KEY_WORDS, fields, sealKey, type FlowWords } from '
 import { ROWS, ROW_MASK, createKeyRows, type KeyRows } from '../flow/key-rows.js';
 import type { Port } from '../io/port.js';
 import { Packet } from '../packet/packet.js';
-import { BURST, PacketPool, TUNNEL_WORDS, type PoolOptions } from '../packet/pool.js';
+import { writeMetadata, type PacketMetadata } from '../packet/metadata.js';
+import { BURST, PacketPool, TUNNEL_WORDS, type PacketHandle, type PoolOptions } from '../packet/pool.js';
 import { TunnelWord } from '../packet/tunnel.js';
+import { swap16 } from '../util/bytes.js';
 import { systemClock, type Clock, type Timer } from '../util/clock.js';
 import { MegaflowError } from '../util/errors.js';
 import { REASON_COUNT, Reason, reasonCounts } from '../util/reason.js';
-import { COUNTER_WORDS, Counter, FlowTable } from './flow-table.js';
+import { COUNTER_WORDS, Counter, FlowTable, type ActionList } from './flow-table.js';
 import { QUEUE_LENGTH, createDatapathPort, type DatapathPort } from './ports.js';
 
 /** What an upcall decides: the megaflow to install (its key is the packet's), and what to do with the packet. */
@@ -47,9 +49,29 @@ export interface Upcall {
 
 /**
  * The slow path. `packet` and `key` are valid during the call. Null: nothing is installed, the packet is dropped and counted lost.
- * A handler that must wait copies the frame, answers null, and uses `putFlow` and `execute` later.
+ * A handler that must wait answers what `hold` gave it, and calls `resume` or `discard` later.
  */
-export type UpcallHandler = (packet: Packet, key: FlowWords) => Upcall | null;
+export type UpcallHandler = (packet: Packet, key: FlowWords) => Upcall | HeldPacket | null;
+
+/** A packet that waits for a decision: a slot of the pool, which `resume` or `discard` gives back. */
+export interface HeldPacket {
+  readonly type: 'held';
+  readonly packet: PacketHandle;
+  /** How often it has been recirculated. */
+  readonly depth: number;
+}
+
+/** What `resolve` answers: what is done with the frame, and the flow that says so (-1: none was installed). */
+export interface Resolution {
+  readonly flow: number;
+  readonly actions: readonly Action[];
+}
+
+/** What was counted for a flow elsewhere. */
+export type FlowCredit = Required<Pick<FlowInfo, 'packets' | 'bytes' | 'tcpFlags'>> & { readonly usedMs: number };
+
+/** A change of a flow by `modifyFlow` or `deleteFlow`. */
+export type FlowChange = 'modified' | 'removed';
 
 export interface DatapathOptions extends ExtractOptions {
   upcall: UpcallHandler;
@@ -128,6 +150,8 @@ export class Datapath {
   onDrop: DropListener | undefined;
   /** Sees each frame (a view, valid during the call) that is handed to a port; costs nothing while it is undefined. */
   onSend: ((port: DatapathPort, frame: Uint8Array) => void) | undefined;
+  /** Hears of each flow that is modified, and of each that is about to be removed. */
+  onFlowChange: ((flow: number, change: FlowChange) => void) | undefined;
 
   readonly #flows: FlowTable;
   readonly #ports: (DatapathPort | undefined)[] = [];
@@ -272,17 +296,64 @@ export class Datapath {
     this.#engine.receive(port, 1);
   }
 
-  /** Executes actions on a copy of `frame`, with `inPort` as its way in. Throws `unsupported-action`. */
-  execute(frame: Uint8Array, actions: readonly Action[], inPort = 0): void {
+  /**
+   * Executes actions on a copy of `frame`, with its way in and whatever else is known of it. Throws `unsupported-action`.
+   */
+  execute(frame: Uint8Array, actions: readonly Action[], from: number | PacketMetadata = 0): void {
     const list = this.#flows.acquire(actions);
+    const packet = this.#allocate(frame, from);
+    if (packet >= 0) this.#engine.executeOne(packet, list.program);
+    this.#flows.release(list);
+  }
+
+  /** A slot with a frame and its metadata; -1 where that is a drop, which is counted unless it is a runt. */
+  #allocate(frame: Uint8Array, from: number | PacketMetadata): PacketHandle {
+    if (frame.length < LEAST_FRAME) return -1;
     const packet = this.pool.allocateCopy(frame);
     if (packet < 0) this.drops[this.pool.fits(frame.length) ? Reason.poolExhausted : Reason.frameTooLong]++;
-    else if (frame.length < LEAST_FRAME) this.pool.release(packet);
-    else {
-      this.pool.inPort[packet] = inPort;
-      this.#engine.executeOne(packet, list.program);
+    else if (typeof from === 'number') this.pool.inPort[packet] = from;
+    else writeMetadata(this.pool, packet, from);
+    return packet;
+  }
+
+  // ---- packets that wait, and packets of others ---------------------------------------------------------------------------
+
+  /**
+   * For an upcall handler that cannot decide at once: keeps its packet, with all that is known of it, in a slot of the pool. Undefined when
+   * there is none. The handler answers the packet it is given, which then counts as missed.
+   */
+  hold(packet: Packet): HeldPacket | undefined {
+    return this.#engine.hold(packet.handle);
+  }
+
+  /**
+   * Goes on with a packet that was held: executes actions on it, or looks it up again, which is a second upcall where there still is no
+   * flow. Throws `unsupported-action`, and `busy` when called by what the datapath calls.
+   */
+  resume(held: HeldPacket, actions?: readonly Action[]): void {
+    this.#engine.assertIdle();
+    const list = actions && this.#flows.acquire(actions);
+    try {
+      this.#engine.resume(held, list?.program);
+    } finally {
+      if (list) this.#flows.release(list);
     }
-    this.#flows.release(list);
+  }
+
+  /** Drops a packet that was held; it counts as lost. */
+  discard(held: HeldPacket): void {
+    this.drops[Reason.upcallLost]++;
+    this.pool.release(held.packet);
+  }
+
+  /**
+   * What is to be done with a frame that another datapath asks about: looks it up here, and where no flow serves it, asks the slow path and
+   * installs what that decides. Executes nothing, and counts nothing in the flow. Null: it is to be dropped. Throws `busy`.
+   */
+  resolve(frame: Uint8Array, metadata: PacketMetadata): Resolution | null {
+    this.#engine.assertIdle();
+    const packet = this.#allocate(frame, metadata);
+    return packet < 0 ? null : this.#engine.resolve(packet);
   }
 
   /** The key of a frame as it would be extracted on port `inPort`; undefined when there is no slot for it. Allocates. */
@@ -321,14 +392,30 @@ export class Datapath {
   /** Changes what a flow does; its counters and its mask stay. Throws `not-found`, `unsupported-action`. */
   modifyFlow(flow: number, actions: readonly Action[]): void {
     this.#flows.modify(flow, actions);
+    this.onFlowChange?.(flow, 'modified');
   }
 
   deleteFlow(flow: number): void {
+    if (this.#flows.has(flow)) this.onFlowChange?.(flow, 'removed');
     this.#flows.remove(flow);
   }
 
   deleteAllFlows(): void {
-    for (const flow of this.flowNumbers()) this.#flows.remove(flow);
+    for (const flow of this.flowNumbers()) this.deleteFlow(flow);
+  }
+
+  /**
+   * Adds to what a flow has counted what another datapath has for it; `usedMs` on this datapath's clock, `tcpFlags` as in `FlowInfo`. Throws
+   * `not-found`.
+   */
+  creditFlow(flow: number, { packets, bytes, usedMs, tcpFlags }: FlowCredit): void {
+    this.#flows.actionsOf(flow);
+    const { counters } = this.#flows;
+    const at = flow * COUNTER_WORDS;
+    counters[at + Counter.packets] += packets;
+    counters[at + Counter.bytes] += bytes;
+    counters[at + Counter.used] = Math.max(counters[at + Counter.used], usedMs);
+    counters[at + Counter.tcpFlags] |= swap16(tcpFlags);
   }
 
   /** The flow that a packet with this key would hit, -1 for none. Where flows overlap it is the one of the mask that came first. */
@@ -413,6 +500,11 @@ export class Datapath {
     return this.#counter(flow, Counter.bytes);
   }
 
+  /** OR of the TCP flags that a flow has seen. */
+  flowTcpFlags(flow: number): number {
+    return swap16(this.#flows.counters[flow * COUNTER_WORDS + Counter.tcpFlags]);
+  }
+
   /** When a flow was last used; undefined: never. */
   flowUsedMs(flow: number): number | undefined {
     return this.flowPackets(flow) === 0 ? undefined : this.#counter(flow, Counter.used);
@@ -456,6 +548,9 @@ interface Engine {
   /** Sets the time that flows note as their last use. */
   readClock(): void;
   executeOne(packet: number, program: FlowTable['programs'][number]): void;
+  hold(packet: number): HeldPacket | undefined;
+  resume(held: HeldPacket, program: Program | undefined): void;
+  resolve(packet: number): Resolution | null;
   keyOf(packet: number): FlowWords;
   /** Throws `busy` in the midst of a burst. */
   assertIdle(): void;
@@ -782,32 +877,94 @@ function createEngine(
 
   function missOne(packet: number, key: FlowWords): void {
     const { additions } = table;
-    const decision = upcall(new Packet(pool, packet), key);
-    if (decision === null) {
-      lookups.lost++;
-      drops[Reason.upcallLost]++;
-      return;
-    }
+    const decision = ask(packet, key);
+    if (decision === null) return;
     const tunnelPorts = tunnelPortsOf(packet, key);
     const { one } = levels[depth];
     const actions = table.acquire(decision.actions);
     try {
       one[0] = packet;
       executor.execute(actions.program, one, 1);
-      if (decision.install === null || table.size >= datapath.flowLimit) {
-        lookups.lost++;
-        return;
-      }
-      lookups.missed++;
-      // The upcall may have put flows, and the execution gone through the datapath again and installed what serves this packet.
-      if (table.additions !== additions && lookupFlow(key) >= 0) return;
-      const { mask, install } = decision;
-      const flow = install
-        ? table.insert(key, mask, install, tunnelPorts)
-        : table.insertWith(key, mask, actions, tunnelPorts);
-      decision.installed?.(flow);
+      install(key, tunnelPorts, decision, actions, additions);
     } finally {
       table.release(actions);
+    }
+  }
+
+  /** What the slow path decides at once; packets that it holds or loses are counted here. */
+  function ask(packet: number, key: FlowWords): Upcall | null {
+    const answer = upcall(new Packet(pool, packet), key);
+    if (answer === null) {
+      lookups.lost++;
+      drops[Reason.upcallLost]++;
+      return null;
+    }
+    if (!('type' in answer)) return answer;
+    lookups.missed++;
+    return null;
+  }
+
+  /**
+   * Installs what was decided; answers the flow that serves the key from now on, or -1. `additions`: of the table before anybody was asked.
+   */
+  function install(
+    key: FlowWords,
+    tunnelPorts: number,
+    decision: Upcall,
+    actions: ActionList,
+    additions: number,
+  ): number {
+    if (decision.install === null || table.size >= datapath.flowLimit) {
+      lookups.lost++;
+      return -1;
+    }
+    lookups.missed++;
+    // The upcall may have put flows, and the execution gone through the datapath again and installed what serves this packet.
+    const known = table.additions === additions ? -1 : lookupFlow(key);
+    if (known >= 0) return known;
+    const flow = decision.install
+      ? table.insert(key, decision.mask, decision.install, tunnelPorts)
+      : table.insertWith(key, decision.mask, actions, tunnelPorts);
+    decision.installed?.(flow);
+    return flow;
+  }
+
+  function hold(packet: number): HeldPacket | undefined {
+    const copy = pool.clone(packet);
+    return copy < 0 ? undefined : { type: 'held', packet: copy, depth };
+  }
+
+  function resume(waited: HeldPacket, program: Program | undefined): void {
+    held[heldCount++] = waited.packet;
+    depth = waited.depth;
+    readClock();
+    try {
+      if (program) executor.execute(program, Int32Array.of(waited.packet), 1);
+      else process(Int32Array.of(waited.packet), 1);
+    } finally {
+      finish();
+    }
+  }
+
+  function resolve(packet: number): Resolution | null {
+    held[heldCount++] = packet;
+    readClock();
+    try {
+      const key = keyOf(packet);
+      const known = lookupFlow(key);
+      if (known >= 0) return { flow: known, actions: table.actionsOf(known).actions };
+      const { additions } = table;
+      const decision = ask(packet, key);
+      if (decision === null) return null;
+      const actions = table.acquire(decision.actions);
+      try {
+        const flow = install(key, tunnelPortsOf(packet, key), decision, actions, additions);
+        return { flow, actions: decision.actions };
+      } finally {
+        table.release(actions);
+      }
+    } finally {
+      finish();
     }
   }
 
@@ -873,5 +1030,18 @@ function createEngine(
     port.port?.send(queue, fit);
   }
 
-  return { burst, lookups, receive, readClock, executeOne, keyOf, assertIdle, lookupFlow, flush };
+  return {
+    burst,
+    lookups,
+    receive,
+    readClock,
+    executeOne,
+    hold,
+    resume,
+    resolve,
+    keyOf,
+    assertIdle,
+    lookupFlow,
+    flush,
+  };
 }

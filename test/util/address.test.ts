@@ -198,3 +198,18 @@ describe('addresses of either family', () => {
     expect(refusal(() => parsePrefix('/24'))).toEqual(refused(''));
   });
 });
+
+describe('the text of many addresses', () => {
+  it(`is that of each, however many share a place (seed ${seed})`, () => {
+    const random = randomFrom(seed);
+    const bytes = (count: number): number[] => Array.from({ length: count }, () => random(256));
+    for (let round = 0; round < 20_000; round++) {
+      const mac = random(4) === 0 ? [0, 0, 0, 0, ...bytes(2)] : bytes(6);
+      const text = mac.map((byte) => byte.toString(16).padStart(2, '0')).join(':');
+      expect(formatMac(mac.reduce((number, byte) => number * 256 + byte, 0))).toBe(text);
+      const ip = bytes(4);
+      const number = (ip[0] << 24) | (ip[1] << 16) | (ip[2] << 8) | ip[3];
+      expect(formatIpv4(random(2) === 0 ? number : number >>> 0)).toBe(ip.join('.'));
+    }
+  });
+});

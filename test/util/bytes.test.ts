@@ -1,6 +1,8 @@
 // Integers in byte arrays, against DataView, and hexadecimal text.
 import { describe, expect, it } from 'vitest';
 import {
+  copyBytes,
+  formatByte,
   fromHex,
   get16,
   get24,
@@ -63,4 +65,27 @@ describe('hexadecimal text', () => {
     expect(() => fromHex(text)).toThrow(MegaflowError);
     expect(() => fromHex(text)).toThrow(expect.objectContaining({ code: 'bad-argument', value: text }));
   });
+});
+
+describe('copyBytes', () => {
+  it.each([0, 1, 31, 32, 33, 200])('copies %i bytes, of a Buffer too, and leaves what it copied alone', (length) => {
+    for (const bytes of [
+      Uint8Array.from({ length: 300 }, (_, at) => at),
+      Buffer.from(Array.from({ length: 300 }, (_, at) => at)),
+    ]) {
+      const copy = copyBytes(bytes, 7, 7 + length);
+      expect(copy.constructor).toBe(Uint8Array);
+      expect(toHex(copy)).toBe(toHex(bytes, 7, 7 + length));
+      copy.fill(0xee);
+      expect(bytes[7]).toBe(7);
+    }
+  });
+
+  it('has nothing where the end is before the start', () => {
+    expect(copyBytes(new Uint8Array(4), 3, 1)).toHaveLength(0);
+  });
+});
+
+it('formatByte has two digits', () => {
+  expect([0, 9, 10, 255].map(formatByte)).toEqual(['00', '09', '0a', 'ff']);
 });
