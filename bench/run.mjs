@@ -8,6 +8,7 @@
 //   --ports     what the ports of megaflow/node carry, in frames a second (ports.mjs); root for macvtap
 //   --peers     the pure functions beside other packages that decode frames (peers.mjs), which are installed in bench/peers/
 //   --two       two switches in one process beside one alone
+//   --multicore two workers beside one (multicore.mjs)
 //   --quick     fewer packets and rounds
 //
 // Figures are medians over rounds in which the cases take turns, warm; the spread is that of the middle half of the rounds. Each end-to-end
@@ -30,6 +31,7 @@ const known = [
   '--tables',
   '--peers',
   '--two',
+  '--multicore',
   '--ports',
   '--quick',
   '--one',
@@ -269,10 +271,11 @@ function two() {
   }
 }
 
-/** A benchmark of its own file, pinned. @param {string} file */
-function runFile(file) {
+/** A benchmark that is a file of its own. @param {string} file @param {readonly string[]} [before] Words before the command: pinned by default. */
+function runFile(file, before = pin) {
   const path = fileURLToPath(new URL(file, import.meta.url));
-  console.log(runPinned([process.execPath, '--expose-gc', path, ...(isQuick ? ['--quick'] : [])]).trimEnd());
+  const [command, ...rest] = [...before, process.execPath, path, ...(isQuick ? ['--quick'] : [])];
+  execFileSync(command, rest, { stdio: 'inherit' });
 }
 
 /** What each flag does; the first that is given. Without any, all figures are printed. */
@@ -285,6 +288,7 @@ const modes = {
   '--ports': ports,
   '--peers': () => runFile('peers.mjs'),
   '--two': two,
+  '--multicore': () => runFile('multicore.mjs', []),
 };
 
 if (process.argv.slice(2).some((word) => !known.includes(word)) && !flags.has('--one')) {
