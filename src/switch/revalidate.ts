@@ -244,7 +244,7 @@ export class Revalidator {
     const { sequence } = this;
     // What the flow's packets do to tables is done below, with their number.
     const fresh = translate(world, port, key, { sideEffects: false });
-    if (fresh.error !== undefined || needsMore(fresh.mask, carriedMask(key, mask))) {
+    if (fresh.error !== undefined || fresh.avoidsCaching || needsMore(fresh.mask, carriedMask(key, mask))) {
       this.#pushStatistics(flow, tracked, fresh.effects);
       world.recirculations.release(fresh.recirculations);
       this.#delete(flow, 'stale');

@@ -44,6 +44,8 @@ export interface Translation {
   readonly recirculations: readonly number[];
   /** Whether Open vSwitch's datapath could not do the actions, so that the slow path does them for each packet. */
   readonly isSlow: boolean;
+  /** Whether a flow that was installed for this goes when it is asked about again. */
+  readonly avoidsCaching: boolean;
   /** Why nothing but a drop came of it. */
   readonly error: TranslationError | undefined;
   /** The flow at the end, `FLOW_WORDS` words. */
@@ -107,6 +109,7 @@ export function translate(world: World, origin: Origin, key: FlowWords, options:
     freeze: undefined,
     frozenActions: [],
     isSlow: false,
+    avoidsCaching: false,
     recirculations: [],
     reporter: options.reporter,
   };
@@ -133,6 +136,7 @@ export function translate(world: World, origin: Origin, key: FlowWords, options:
     effects,
     recirculations: ctx.recirculations,
     isSlow,
+    avoidsCaching: ctx.avoidsCaching,
     error: ctx.error,
     flow: ctx.flow,
     wildcards,
