@@ -226,8 +226,8 @@ export class Revalidator {
       this.#pushStatistics(flow, tracked, tracked.effects);
       this.#delete(flow, this.#idleMs === this.maxIdleMs ? 'idle' : 'evicted');
     } else if (tracked.sequence === this.#generation) {
-      // Open vSwitch fails to read back the key of a frame that ends inside its tag, when it first has statistics to push.
-      if (datapath.flowPackets(flow) > tracked.packets && hasPartialTag(datapath.flow(flow).key))
+      // Where there are statistics to push, Open vSwitch needs the key.
+      if (datapath.flowPackets(flow) > tracked.packets && !isReadable(datapath.flow(flow).key))
         this.#delete(flow, 'stale');
       else this.#pushStatistics(flow, tracked, tracked.effects);
     } else this.#translateAgain(flow, tracked);
@@ -237,7 +237,7 @@ export class Revalidator {
     const { datapath, world } = this.#host;
     const { key, mask } = datapath.flow(flow);
     const port = this.#host.portFor(key);
-    if (!port || hasPartialTag(key)) {
+    if (!port || !isReadable(key)) {
       this.#delete(flow, 'stale');
       return;
     }
@@ -316,6 +316,18 @@ export function applyEffects(world: World, effects: readonly Effect[], packets: 
     }
   }
 }
+
+/**
+ * Whether Open vSwitch reads back the netlink attributes that it wrote of a key: not of a frame that ends inside its tag, and not of
+ * MPLS without a label.
+ */
+function isReadable(key: FlowWords): boolean {
+  const type = getField(key, 'ethType');
+  const isMpls = type === 0x8847 || type === 0x8848;
+  return !hasPartialTag(key) && !(isMpls && !LABELS.some((label) => anyBit(key, label)));
+}
+
+const LABELS = ['mpls0', 'mpls1', 'mpls2'] as const;
 
 /**
  * What Open vSwitch knows of an installed mask when it asks again: it keeps the mask as netlink attributes, which have no
