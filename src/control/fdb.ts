@@ -3,6 +3,7 @@
  * what is printed, as in Open vSwitch.
  */
 import type { Bridge } from '../switch/model.js';
+import { STATIC } from '../switch/mac-table.js';
 import type { VSwitch } from '../switch/vswitch.js';
 import { formatMac } from '../util/address.js';
 import { fail, findBridge, portText, readInteger, readMac, type Commands } from './command.js';
@@ -12,7 +13,7 @@ export function showFdb(vswitch: VSwitch, bridgeName: string): string {
   const { macTable } = findBridge(vswitch, bridgeName);
   const lines = [' port  VLAN  MAC                Age'];
   for (const entry of macTable) {
-    const age = entry.expiresSecond === Infinity ? ' static' : String(macTable.ageSeconds(entry)).padStart(4);
+    const age = entry.expiresSecond === STATIC ? ' static' : String(macTable.ageSeconds(entry)).padStart(4);
     lines.push(
       `${portText(entry.port).padStart(5)}  ${String(entry.vlan).padStart(4)}  ${formatMac(entry.mac)} ${age}`,
     );

@@ -64,6 +64,8 @@ export interface FlowTables {
    * once. `undefined` where `learn` is false.
    */
   learnLater(learn: LearnAction, flow: FlowWords, nowMs: number): (() => void) | undefined;
+  /** Whether the rule that `learn` would add is there, and says the same. */
+  hasLearned(learn: LearnAction, flow: FlowWords): boolean;
   /**
    * The rule that a flow matches in a table, and in `wildcards` the bits that decided it. A fragment is looked up as if
    * its ports were zero, as Open vSwitch does by default.
@@ -313,6 +315,12 @@ export function createFlowTables(nowMs = 0): FlowTables {
     );
   }
 
+  function hasLearned(action: LearnAction, flow: FlowWords): boolean {
+    const spec = { ...learnedRule(action, flow), sendFlowRemoved: action.sendFlowRemoved };
+    const rule = tables[spec.table]?.find(spec.match.key, spec.match.mask, spec.priority);
+    return rule !== undefined && saysTheSame(rule, spec, storedActions(spec.actions));
+  }
+
   function learn(action: LearnAction, flow: FlowWords, nowMs: number): boolean {
     const finish = learnLater(action, flow, nowMs);
     finish?.();
@@ -334,6 +342,7 @@ export function createFlowTables(nowMs = 0): FlowTables {
     add,
     learn,
     learnLater,
+    hasLearned,
     lookup,
     credit(rule, packets, bytes, usedMs) {
       rule.packets += packets;

@@ -100,6 +100,8 @@ export interface Context {
   readonly frozenActions: FrozenAction[];
   /** Whether the actions so far hold one that Open vSwitch's datapath does not know. */
   isSlow: boolean;
+  /** The answer is not one to keep: a flow for which it comes up again goes. */
+  avoidsCaching: boolean;
   /** Recirculation ids that the actions so far refer to; each counts as one reference. */
   readonly recirculations: number[];
   readonly reporter: Reporter | undefined;

@@ -12,7 +12,7 @@ export interface MacEntry<P> {
   readonly mac: number;
   readonly vlan: number;
   port: P;
-  /** Second on the clock at which it goes; Infinity for a static entry. */
+  /** Second on the clock at which it goes; `STATIC` for a static entry. */
   expiresSecond: number;
   /** Until when gratuitous ARP over a bond does not move it, in ms. */
   lockedUntilMs: number;
@@ -47,6 +47,8 @@ export interface MacTableStatistics {
 
 export const DEFAULT_MAC_TABLE_SIZE = 8192;
 export const DEFAULT_AGING_SECONDS = 300;
+/** When a static entry goes, as Open vSwitch has it: a change of the ageing time moves that as well, and the entry is one like others. */
+export const STATIC = 0x7fff_ffff;
 const GRATUITOUS_ARP_LOCK_MS = 5000;
 
 /** `P` is a port of the bridge; ports are compared by identity. */
@@ -88,7 +90,7 @@ export class MacTable<P> {
     this.#size = Math.min(1_000_000, Math.max(10, size));
   }
 
-  /** Seconds that an unused entry stays; clamped to 15 … 3600. Changing it moves the expiry of the entries there are. */
+  /** Seconds that an unused entry stays; clamped to 15 … 3600. Changing it moves the expiry of the entries there are, also of static ones. */
   get agingSeconds(): number {
     return this.#agingSeconds;
   }
@@ -131,7 +133,7 @@ export class MacTable<P> {
     if (!this.#isKept(mac, vlan)) return;
     const found = this.#find(mac, vlan);
     if (found) {
-      if (found.expiresSecond === Infinity) return;
+      if (found.expiresSecond === STATIC) return;
       // Within the second nothing changes, unless it moves or gratuitous ARP locks it.
       if (this.ageSeconds(found) <= 0 && !gratuitousArp && found.port === port) return;
     }
@@ -153,21 +155,21 @@ export class MacTable<P> {
   /** Adds a static entry, or makes one static; answers the entry that `lookup` would have found there. */
   addStatic(mac: number, vlan: number, port: P): { port: P; isStatic: boolean } | undefined {
     const found = this.#find(mac, vlan);
-    const isStatic = found?.expiresSecond === Infinity;
+    const isStatic = found?.expiresSecond === STATIC;
     const before = this.lookup(mac, vlan) && { port: found!.port, isStatic };
     const entry = found ?? this.#insert(mac, vlan, port);
     if (!found || !isStatic || found.port !== port) this.changed = true;
     if (!isStatic) this.#staticCount++;
     if (found) this.#touch(found);
     if (entry.port !== port) this.#setPort(entry, port);
-    entry.expiresSecond = Infinity;
+    entry.expiresSecond = STATIC;
     return before;
   }
 
   /** Removes a static entry; false when `lookup` finds none. */
   removeStatic(mac: number, vlan: number): boolean {
     const entry = this.#isKept(mac, vlan) ? this.#find(mac, vlan) : undefined;
-    if (entry?.expiresSecond !== Infinity) return false;
+    if (entry?.expiresSecond !== STATIC) return false;
     this.#staticCount--;
     this.#remove(entry);
     return true;
@@ -175,7 +177,7 @@ export class MacTable<P> {
 
   /** Removes all but static entries. */
   flush(): void {
-    for (const entry of this.#used) if (entry.expiresSecond !== Infinity) this.#remove(entry);
+    for (const entry of this.#used) if (entry.expiresSecond !== STATIC) this.#remove(entry);
   }
 
   /** Removes the entries of a port that leaves. */
@@ -187,7 +189,7 @@ export class MacTable<P> {
   sweep(): void {
     const second = this.#second();
     for (const entry of this.#used) {
-      if (entry.expiresSecond === Infinity) continue;
+      if (entry.expiresSecond === STATIC) continue;
       if (this.#used.size <= this.#size && second < entry.expiresSecond) break;
       this.#remove(entry);
       this.statistics.expired++;
@@ -223,7 +225,7 @@ export class MacTable<P> {
   #touch(entry: Entry<P>): void {
     this.#used.touch(entry.place);
     this.#usage.touch(entry.port, entry.placeOfPort);
-    if (entry.expiresSecond !== Infinity) entry.expiresSecond = this.#second() + this.#agingSeconds;
+    if (entry.expiresSecond !== STATIC) entry.expiresSecond = this.#second() + this.#agingSeconds;
   }
 
   #setPort(entry: Entry<P>, port: P): void {
@@ -272,6 +274,6 @@ export function macEntryData<P>(
   table: MacTable<P>,
   entry: MacEntry<P>,
 ): { mac: string; vlan: number; ageSeconds: number | 'static' } {
-  const isStatic = entry.expiresSecond === Infinity;
+  const isStatic = entry.expiresSecond === STATIC;
   return { mac: formatMac(entry.mac), vlan: entry.vlan, ageSeconds: isStatic ? 'static' : table.ageSeconds(entry) };
 }

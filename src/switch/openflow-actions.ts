@@ -292,6 +292,8 @@ function learn(ctx: Context, action: LearnAction): void {
   const finish = ctx.sideEffects ? tables.learnLater(action, flow, ctx.world.nowMs()) : undefined;
   if (finish) ctx.learnings.push(finish);
   const learned = !ctx.sideEffects || finish !== undefined;
+  // What comes of a limit depends on more than the flow: it is asked anew with the next packet.
+  if (!ctx.sideEffects && action.limit !== 0 && !tables.hasLearned(action, flow)) ctx.avoidsCaching = true;
   if (action.result) {
     writePart(ctx, action.result, learned ? 1n : 0n);
     reportSubfield(ctx, action.result);

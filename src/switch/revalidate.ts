@@ -116,7 +116,7 @@ export class Revalidator {
       effects: this.#lists.acquire(effects),
       recirculations,
       source: getField(key, 'ethSrc'),
-      hasPartialTag: hasPartialTag(key),
+      isReadable: isReadable(key),
     });
   }
 
@@ -227,8 +227,8 @@ export class Revalidator {
       this.#pushStatistics(flow, tracked.effects[flow].effects);
       this.#delete(flow, this.#idleMs === this.maxIdleMs ? 'idle' : 'evicted');
     } else if (tracked.sequences[flow] === this.#generation) {
-      // Open vSwitch fails to read back the key of a frame that ends inside its tag, when it first has statistics to push.
-      if (tracked.partialTags[flow] !== 0 && datapath.flowPackets(flow) > tracked.packets[flow])
+      // Where there are statistics to push, Open vSwitch needs the key.
+      if (tracked.unreadable[flow] !== 0 && datapath.flowPackets(flow) > tracked.packets[flow])
         this.#delete(flow, 'stale');
       else this.#pushStatistics(flow, tracked.effects[flow].effects);
     } else this.#translateAgain(flow);
@@ -240,7 +240,7 @@ export class Revalidator {
     const key = this.#key;
     datapath.readFlowKey(flow, key);
     const port = this.#host.portFor(key);
-    if (!port || hasPartialTag(key)) {
+    if (!port || !isReadable(key)) {
       this.#delete(flow, 'stale');
       return;
     }
@@ -248,7 +248,11 @@ export class Revalidator {
     // What the flow's packets do to tables is done below, with their number.
     const fresh = translate(world, port, key, { sideEffects: false });
     this.#pushStatistics(flow, fresh.effects);
-    if (fresh.error !== undefined || needsMore(fresh.mask, carriedMask(key, datapath.flowMask(flow)))) {
+    if (
+      fresh.error !== undefined ||
+      fresh.avoidsCaching ||
+      needsMore(fresh.mask, carriedMask(key, datapath.flowMask(flow)))
+    ) {
       world.recirculations.release(fresh.recirculations);
       this.#delete(flow, 'stale');
       return;
@@ -285,6 +289,18 @@ export class Revalidator {
     applyEffects(world.neighbours, effects, batch);
   }
 }
+
+/**
+ * Whether Open vSwitch reads back the netlink attributes that it wrote of a key: not of a frame that ends inside its tag, and not of
+ * MPLS without a label.
+ */
+function isReadable(key: FlowWords): boolean {
+  const type = getField(key, 'ethType');
+  const isMpls = type === 0x8847 || type === 0x8848;
+  return !hasPartialTag(key) && !(isMpls && !LABELS.some((label) => anyBit(key, label)));
+}
+
+const LABELS = ['mpls0', 'mpls1', 'mpls2'] as const;
 
 /**
  * What Open vSwitch knows of an installed mask when it asks again: it keeps the mask as netlink attributes, which have no

@@ -18,8 +18,8 @@ export interface NewFlow {
   readonly recirculations: readonly number[];
   /** Ethernet source of its key. */
   readonly source: number;
-  /** Whether its key is that of a frame that ends inside its tag. */
-  readonly hasPartialTag: boolean;
+  /** Whether Open vSwitch can read back its key. */
+  readonly isReadable: boolean;
 }
 
 const NO_ACTIONS: readonly Action[] = [];
@@ -33,7 +33,7 @@ export class TrackedFlows {
   packets = new Float64Array(0);
   bytes = new Float64Array(0);
   sources = new Float64Array(0);
-  partialTags = new Uint8Array(0);
+  unreadable = new Uint8Array(0);
   readonly actions: (readonly Action[])[] = [];
   readonly effects: EffectList[] = [];
   /** Of the flows that have some. */
@@ -63,7 +63,7 @@ export class TrackedFlows {
     this.packets[flow] = 0;
     this.bytes[flow] = 0;
     this.sources[flow] = fresh.source;
-    this.partialTags[flow] = fresh.hasPartialTag ? 1 : 0;
+    this.unreadable[flow] = fresh.isReadable ? 0 : 1;
     this.actions[flow] = fresh.actions;
     this.effects[flow] = fresh.effects;
     if (fresh.recirculations.length !== 0) this.#recirculations.set(flow, fresh.recirculations);
@@ -109,7 +109,7 @@ export class TrackedFlows {
     this.packets = grow(this.packets, new Float64Array(size));
     this.bytes = grow(this.bytes, new Float64Array(size));
     this.sources = grow(this.sources, new Float64Array(size));
-    this.partialTags = grow(this.partialTags, new Uint8Array(size));
+    this.unreadable = grow(this.unreadable, new Uint8Array(size));
     // Without holes: an array that is written to far behind its end becomes a hash table.
     while (this.actions.length < size) this.actions.push(NO_ACTIONS);
     while (this.effects.length < size) this.effects.push(NO_EFFECTS);

@@ -36,6 +36,8 @@ export interface Translation {
   readonly recirculations: readonly number[];
   /** Whether Open vSwitch's datapath could not do the actions, so that the slow path does them for each packet. */
   readonly isSlow: boolean;
+  /** Whether a flow that was installed for this goes when it is asked about again. */
+  readonly avoidsCaching: boolean;
   /** Why nothing but a drop came of it. */
   readonly error: TranslationError | undefined;
 }
@@ -120,6 +122,7 @@ function translateFlow(
     freeze: undefined,
     frozenActions: [],
     isSlow: false,
+    avoidsCaching: false,
     recirculations: [],
     reporter: options.reporter,
   };
@@ -148,6 +151,7 @@ function translateFlow(
     effects,
     recirculations: ctx.recirculations,
     isSlow,
+    avoidsCaching: ctx.avoidsCaching,
     error: ctx.error,
   };
 }

@@ -44,7 +44,8 @@ export async function replayAndCompare(recorded, replay) {
  * @param {Scenario} recorded
  */
 async function isSteady(recorded) {
-  for (const eager of [true, false]) {
+  // More than once: the order of flows in Open vSwitch's tables follows a random number, and with it what a sweep sends.
+  for (const eager of [true, false, false, false]) {
     if (compareScenarios(recorded, await record(recorded, { eager })).length > 0) return false;
   }
   return true;
