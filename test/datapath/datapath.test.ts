@@ -1,6 +1,7 @@
 // Packets through the datapath: look-ups and what they count, bursts, recirculation.
 import { describe, expect, it } from 'vitest';
-import { MAX_RECIRCULATION, type Upcall } from '../../src/datapath/datapath.js';
+import type { Upcall } from '../../src/datapath/datapath.js';
+import { MAX_RECIRCULATION } from '../../src/datapath/engine.js';
 import { getField } from '../../src/flow/fields.js';
 import { parseActions } from '../../src/action/text-parse.js';
 import { fromHex, toHex } from '../../src/util/bytes.js';
