@@ -47,7 +47,7 @@ export interface MacvtapPortOptions extends NodePortOptions {
   descriptor?: number;
   /** Bytes of the virtio header before each frame: 0, 10 or 12. Default 10 with `path`, 0 with `descriptor`. */
   virtioHeader?: 0 | 10 | 12;
-  /** How long to rest when no frames come, 1 to 1000 ms. Default 1. */
+  /** How long to rest when no frames come, 1 to 1000 ms. Default 1, which takes 2 to 5 % of a core. */
   pollMs?: number;
 }
 
@@ -77,6 +77,7 @@ export async function openMacvtapPort(options: MacvtapPortOptions): Promise<Node
 
   const lifecycle = createLifecycle(signal, () => {
     timer?.cancel();
+    forget();
     closeSync(descriptor);
   });
   const { close, closed } = lifecycle;
@@ -90,6 +91,12 @@ export async function openMacvtapPort(options: MacvtapPortOptions): Promise<Node
     const ask = (): void => host?.wake();
     const isRestless = systemClock.now() - lastFrameMs < RESTLESS_MS;
     timer = isRestless ? systemClock.soon(ask) : systemClock.after(pollMs, ask, true);
+  };
+
+  /** What was read and not taken yet is lost. */
+  const forget = (): void => {
+    if (offloads.hasMore) counters.rxDrops[Reason.portClosed]++;
+    offloads.end();
   };
 
   /** A deleted macvtap device reads as one without frames; but its file in /dev is gone, and nothing links to it. */
@@ -166,7 +173,7 @@ export async function openMacvtapPort(options: MacvtapPortOptions): Promise<Node
     detach() {
       host = undefined;
       timer?.cancel();
-      offloads.end();
+      forget();
     },
     receive(burst, room) {
       if (host === undefined) return 0;
