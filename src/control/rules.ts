@@ -11,6 +11,14 @@ import { fail, type Commands } from './command.js';
 /** Number of the table for rules that nobody gave: what becomes of packets that no rule matches, and of none. */
 const INTERNAL_TABLE = 254;
 
+/** How those rules read; what would go to a controller goes nowhere here. */
+const INTERNAL_TEXTS = [
+  'priority=2,recirc_id=0,actions=drop',
+  'priority=0,reg0=0x1,actions=controller(reason=)',
+  'priority=0,reg0=0x2,actions=drop',
+  'priority=0,reg0=0x3,actions=drop',
+] as const;
+
 export interface DumpRulesOptions {
   /** What hardware has counted, which there is none of. */
   offloadStatistics?: boolean;
@@ -41,14 +49,8 @@ export function dumpBridgeRules(vswitch: VSwitch, bridgeName: string, options: D
       `${formatMatch(rule, { priority: rule.priority })},actions=${formatOpenFlowActions(rule.actions)}`,
     ),
   );
-  const unused = { createdMs: tables.missRule.createdMs, packets: 0, bytes: 0 };
-  return [
-    ...rules,
-    line(INTERNAL_TABLE, unused, 'priority=2,recirc_id=0,actions=drop'),
-    line(INTERNAL_TABLE, unused, 'priority=0,reg0=0x1,actions=controller(reason=)'),
-    line(INTERNAL_TABLE, tables.missRule, 'priority=0,reg0=0x2,actions=drop'),
-    line(INTERNAL_TABLE, unused, 'priority=0,reg0=0x3,actions=drop'),
-  ].join('');
+  const internal = tables.internalRules.map((rule, index) => line(INTERNAL_TABLE, rule, INTERNAL_TEXTS[index]));
+  return [...rules, ...internal].join('');
 }
 
 export const ruleCommands: Commands = {

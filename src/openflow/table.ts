@@ -8,7 +8,7 @@
  * Table 254 is Open vSwitch's own (its hidden rules), and takes none.
  */
 import { createStagedClassifier, type StagedClassifier } from '../classifier/staged.js';
-import { FRAG_ANY, fields, getField, type FlowWords } from '../flow/fields.js';
+import { FRAG_ANY, fields, getField, setExact, setField, type FieldName, type FlowWords } from '../flow/fields.js';
 import { MegaflowError } from '../util/errors.js';
 import { formatOpenFlowActions, hasOutput } from './action-format.js';
 import { learnedRule } from './learn.js';
@@ -77,7 +77,9 @@ export interface FlowTables {
   expire(nowMs: number): { rule: OpenFlowRule; reason: RemovalReason }[];
   /** Rules in the order of a dump: by table, then as the classifier has them; of one table, or of all. */
   rules(table?: number): IterableIterator<OpenFlowRule>;
-  /** Not one of them: it counts the packets that none of them matched. */
+  /** The rules of table 254, which nobody gave and nobody changes: packets that are sent there are dropped. */
+  readonly internalRules: readonly OpenFlowRule[];
+  /** That of them which counts the packets that no rule matched. */
   readonly missRule: OpenFlowRule;
   /** Removes all rules. */
   clear(): void;
@@ -112,18 +114,19 @@ function hasGroup(actions: readonly OpenFlowAction[], id: number): boolean {
   );
 }
 
-/** The tables of a bridge, empty. */
-export function createFlowTables(nowMs = 0): FlowTables {
-  const missRule: OpenFlowRule = {
-    table: LAST_TABLE + 1,
-    priority: 0,
-    cookie: 0n,
-    idleTimeout: 0,
-    hardTimeout: 0,
-    importance: 0,
-    sendFlowRemoved: false,
-    ...createMatch(),
-    actions: [],
+function createRule(spec: OpenFlowRuleSpec & { readonly sendFlowRemoved?: boolean }, nowMs: number): OpenFlowRule {
+  const { table, priority, cookie, idleTimeout, hardTimeout, importance, match } = spec;
+  return {
+    table,
+    priority,
+    cookie,
+    idleTimeout,
+    hardTimeout,
+    importance,
+    sendFlowRemoved: spec.sendFlowRemoved ?? false,
+    key: match.key,
+    mask: match.mask,
+    actions: storedActions(spec.actions),
     packets: 0,
     bytes: 0,
     createdMs: nowMs,
@@ -132,6 +135,19 @@ export function createFlowTables(nowMs = 0): FlowTables {
     isInstalled: true,
     isHidden: false,
   };
+}
+
+/** What Open vSwitch has in its own table: for packets sent there, for misses with and without a controller, for fragments. */
+const INTERNAL_RULES: readonly { priority: number; field: FieldName; value: number }[] = [
+  { priority: 2, field: 'recircId', value: 0 },
+  { priority: 0, field: 'reg0', value: 1 },
+  { priority: 0, field: 'reg0', value: 2 },
+  { priority: 0, field: 'reg0', value: 3 },
+];
+const MISS = 2;
+
+/** The tables of a bridge, empty but for the internal one. */
+export function createFlowTables(nowMs = 0): FlowTables {
   const tables: (StagedClassifier<OpenFlowRule> | undefined)[] = [];
   /** Rules with a timeout. */
   const expirable = new Set<OpenFlowRule>();
@@ -143,7 +159,7 @@ export function createFlowTables(nowMs = 0): FlowTables {
 
   function* rules(table?: number): IterableIterator<OpenFlowRule> {
     if (table !== undefined) yield* tables[table] ?? [];
-    else for (const classifier of tables) if (classifier !== undefined) yield* classifier;
+    else for (const classifier of tables.slice(0, LAST_TABLE + 1)) if (classifier !== undefined) yield* classifier;
   }
 
   function refer(actions: readonly OpenFlowAction[], change: 1 | -1): string[] {
@@ -183,27 +199,9 @@ export function createFlowTables(nowMs = 0): FlowTables {
   }
 
   function add(spec: OpenFlowRuleSpec & { readonly sendFlowRemoved?: boolean }, nowMs: number): OpenFlowRule {
-    const { table, priority, cookie, idleTimeout, hardTimeout, importance, match } = spec;
-    const rule: OpenFlowRule = {
-      table: checkTable(table),
-      priority,
-      cookie,
-      idleTimeout,
-      hardTimeout,
-      importance,
-      sendFlowRemoved: spec.sendFlowRemoved ?? false,
-      key: match.key,
-      mask: match.mask,
-      actions: storedActions(spec.actions),
-      packets: 0,
-      bytes: 0,
-      createdMs: nowMs,
-      modifiedMs: nowMs,
-      usedMs: nowMs,
-      isInstalled: true,
-      isHidden: false,
-    };
-    const classifier = (tables[table] ??= createStagedClassifier<OpenFlowRule>());
+    const rule = createRule(spec, nowMs);
+    const { idleTimeout, hardTimeout } = rule;
+    const classifier = (tables[checkTable(rule.table)] ??= createStagedClassifier<OpenFlowRule>());
     const old = classifier.insert(rule);
     size++;
     sequence++;
@@ -336,8 +334,22 @@ export function createFlowTables(nowMs = 0): FlowTables {
     return classifier.lookup(ported, wildcards);
   }
 
+  const internalRules = INTERNAL_RULES.map(({ priority, field, value }) => {
+    const match = createMatch();
+    setField(match.key, field, value);
+    setExact(match.mask, field);
+    const table = LAST_TABLE + 1;
+    const rule = createRule(
+      { table, priority, match, cookie: 0n, idleTimeout: 0, hardTimeout: 0, importance: 0, actions: [] },
+      nowMs,
+    );
+    (tables[table] ??= createStagedClassifier<OpenFlowRule>()).insert(rule);
+    return rule;
+  });
+
   return {
-    missRule,
+    internalRules,
+    missRule: internalRules[MISS],
     apply,
     add,
     learn,

@@ -413,6 +413,11 @@ const others = [
     'dpif/dump-dps',
     'ofproto/list-tunnels x',
     'list-commands x',
+    'bridge/dump-flows',
+    'bridge/dump-flows nosuch',
+    'bridge/dump-flows br0',
+    'bridge/dump-flows --offload-stats br1',
+    'bridge/dump-flows x y z',
   ],
   ...[
     'upcall/set-flow-limit',

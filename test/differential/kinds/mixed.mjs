@@ -79,7 +79,7 @@ export function fields(random, frames = 50) {
       ...underlay4,
       neighbors: neighbors4([2, 3]),
     },
-    steps: traffic(random, frames, step, [dumpFlows, appctl('dpctl/show')]),
+    steps: traffic(random, frames, step, [dumpFlows, appctl('dpctl/show')], [appctl('bridge/dump-flows', 'br0')]),
   };
 }
 
@@ -170,6 +170,7 @@ function command(random) {
     () => ['dpctl/del-flows'],
     () => ['dpif/dump-flows', ...random.pick([['--names'], ['-m', '--names']]), bridge()],
     () => ['ofproto/list'],
+    () => ['bridge/dump-flows', bridge()],
     () => ['ofproto/list-tunnels', 'x'],
     () => ['revalidator/wait'],
     () => ['revalidator/purge'],

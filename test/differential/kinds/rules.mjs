@@ -119,7 +119,7 @@ export function tables(random, frames = 50) {
       ...underlay4,
       neighbors: neighbors4([2]),
     },
-    steps: traffic(random, frames, step, [dumpFlows]),
+    steps: traffic(random, frames, step, [dumpFlows], [appctl('bridge/dump-flows', 'br0')]),
   };
 }
 
