@@ -11,7 +11,7 @@
 // that others on the machine take none of it; with the machine to oneself the wall's is the same.
 // @ts-check
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { load } from './load.mjs';
@@ -21,6 +21,7 @@ const BURST = 32;
 const FRAME = 64;
 
 const { openMacvtapPort, openPcapPort, openQemuPort, openUdpPort, openVxlanSocket } = await load('src/node/index.ts');
+const { VSwitch } = await load('src/index.ts');
 const { PacketPool } = await load('src/packet/pool.ts');
 const { writeTunnel } = await load('src/packet/tunnel.ts');
 
@@ -112,29 +113,87 @@ async function measure(name, from, to, { tunnel, batch = 2, frames = 40_000 } = 
 /** @param {string} command */
 const ip = (command) => execFileSync('sh', ['-c', command], { stdio: 'pipe' });
 
+/**
+ * Cables in a namespace of their own, with a macvtap device on each end; answers the paths of their character devices.
+ * @param {number} cables
+ */
+function makeMacvtaps(cables) {
+  const namespace = `mfbench${process.pid}`;
+  const first = 20_000 + (process.pid % 10_000) * 4;
+  ip(`ip netns add ${namespace}`);
+  cleanUp.push(() => void ip(`ip netns delete ${namespace}`));
+  return Array.from({ length: 2 * cables }, (_, at) => {
+    if (at % 2 === 0) ip(`ip -n ${namespace} link add e${at} type veth peer name e${at + 1}`);
+    const index = first + at;
+    // Nothing but these frames is to pass: no neighbour discovery.
+    const quiet = (/** @type {string} */ device) =>
+      ip(`ip netns exec ${namespace} sh -c 'echo 1 > /proc/sys/net/ipv6/conf/${device}/disable_ipv6'`);
+    quiet(`e${at}`);
+    ip(`ip -n ${namespace} link set e${at} up`);
+    ip(`ip -n ${namespace} link add link e${at} name mt${at} index ${index} type macvtap mode passthru`);
+    quiet(`mt${at}`);
+    ip(`ip -n ${namespace} link set mt${at} up promisc on`);
+    const path = `/dev/tap${index}`;
+    if (existsSync(path)) return path;
+    // No devtmpfs, as in most containers.
+    const made = join(folder, `tap${index}`);
+    ip(`mknod ${made} c $(ip netns exec ${namespace} cat /sys/class/net/mt${at}/tap${index}/dev | tr : ' ')`);
+    return made;
+  });
+}
+
+/**
+ * From one macvtap device through a switch to another: what is left of the time when sending to the one and receiving from
+ * the other, at the far ends of two cables, are taken off. With `isTunnel` the switch puts each frame into a VXLAN tunnel.
+ * @param {readonly any[]} ports @param {boolean} isTunnel
+ */
+async function measureSwitch([from, left, right, to], isTunnel) {
+  const vswitch = new VSwitch();
+  const underlay = { name: 'nic', port: right };
+  if (isTunnel) {
+    const options = { remote_ip: '10.0.0.2', key: '1' };
+    const tunnel = { name: 'vxlan1', interface: { type: /** @type {const} */ ('vxlan'), options } };
+    vswitch.addBridge({ name: 'br0', mac: '02:00:00:00:01:00', ports: [{ name: 'vm', port: left }, tunnel] });
+    vswitch.addBridge({ name: 'br1', mac: '02:00:00:00:02:00', ports: [underlay] });
+    vswitch.addAddress('br1', '10.0.0.1/24');
+    vswitch.setNeighbour('br1', '10.0.0.2', '02:00:00:00:02:01');
+  } else vswitch.addBridge({ name: 'br0', mac: '02:00:00:00:01:00', ports: [{ name: 'vm', port: left }, underlay] });
+  const [sender, receiver] = [sitAt(from), sitAt(to)];
+  const rates = [];
+  let base = 0;
+  for (let round = -2; round < ROUNDS; round++) {
+    let [sent, received, otherNs, start] = [0, 0, 0, nowNs()];
+    while (sent < 40_000) {
+      let before = nowNs();
+      for (let count = 0; count < 8; count++) sender.send();
+      otherNs += nowNs() - before;
+      sent += 8 * BURST;
+      for (let idle = 0; idle < 100 && received < sent; idle++) {
+        await turn();
+        // Frames are fetched when all are there: each look for one costs.
+        if (left.counters.rxPackets + right.counters.txPackets < 2 * sent + base && idle < 50) continue;
+        before = nowNs();
+        received += receiver.receive();
+        otherNs += nowNs() - before;
+      }
+    }
+    base = left.counters.rxPackets + right.counters.txPackets;
+    if (round >= 0) rates.push((received / (nowNs() - start - otherNs)) * 1e9);
+  }
+  console.log(`${(isTunnel ? 'macvtap, VXLAN, macvtap' : 'macvtap, switch, macvtap').padEnd(78)} ${summary(rates)}`);
+  vswitch.close();
+}
+
 async function measureMacvtap() {
   if (process.getuid?.() !== 0) {
     console.log('macvtap                  SKIPPED: it needs root, for a network namespace');
     return;
   }
-  const namespace = `mfbench${process.pid}`;
-  const first = 20_000 + (process.pid % 10_000) * 2;
-  ip(`ip netns add ${namespace}`);
-  cleanUp.push(() => void ip(`ip netns delete ${namespace}`));
-  ip(`ip -n ${namespace} link add e0 type veth peer name e1`);
-  for (const at of [0, 1]) {
-    // Nothing but these frames is to pass: no neighbour discovery.
-    ip(`ip netns exec ${namespace} sh -c 'echo 1 > /proc/sys/net/ipv6/conf/e${at}/disable_ipv6'`);
-    ip(`ip -n ${namespace} link set e${at} up`);
-    ip(`ip -n ${namespace} link add link e${at} name mt${at} index ${first + at} type macvtap mode passthru`);
-    ip(`ip netns exec ${namespace} sh -c 'echo 1 > /proc/sys/net/ipv6/conf/mt${at}/disable_ipv6'`);
-    ip(`ip -n ${namespace} link set mt${at} up`);
-    ip(`ip -n ${namespace} link set mt${at} promisc on`);
-  }
-  const [from, to] = await Promise.all(
-    [0, 1].map((at) => openMacvtapPort({ name: `mt${at}`, path: `/dev/tap${first + at}` })),
-  );
-  await measure('macvtap', from, to, { batch: 8 });
+  const paths = makeMacvtaps(3);
+  const ports = await Promise.all(paths.map((path, at) => openMacvtapPort({ name: `mt${at}`, path })));
+  await measure('macvtap', ports[0], ports[1], { batch: 8 });
+  for (const isTunnel of [false, true]) await measureSwitch(ports.slice(2), isTunnel);
+  for (const port of ports.slice(2)) await port.close();
 }
 
 try {
