@@ -13,6 +13,11 @@ import type { FieldSetting, SetAttribute } from './types.js';
 interface Layout {
   l3: number;
   l4: number;
+  /**
+   * Where Open vSwitch looks for the checksum that covers the addresses: in IPv4 behind the header, also of a later fragment, which has
+   * none there and is changed all the same; in IPv6 at `l4`, but nowhere when a fragment header says that there is no other fragment.
+   */
+  covered: number;
   /** End of the network packet, without Ethernet padding. */
   end: number;
   etherType: number;
@@ -41,7 +46,7 @@ export interface Setter {
 
 export function createSetter(pool: PacketPool): Setter {
   const { bytes, view, offset, length, extras, tunnel, skbPriority, skbMark, packetType } = pool;
-  const layout: Layout = { l3: -1, l4: -1, end: 0, etherType: 0, protocol: 0, routed: false };
+  const layout: Layout = { l3: -1, l4: -1, covered: -1, end: 0, etherType: 0, protocol: 0, routed: false };
 
   /** Whether a packet begins with an Ethernet header; what VXLAN-GPE carried may not. */
   function isEthernet(packet: number): boolean {
@@ -56,6 +61,7 @@ export function createSetter(pool: PacketPool): Setter {
     if (isEthernet(packet)) locateNetwork(start, end);
     else layout.etherType = packetType[packet] & 0xffff;
     layout.l4 = -1;
+    layout.covered = -1;
     layout.end = end;
     layout.routed = false;
     const { l3 } = layout;
@@ -66,7 +72,8 @@ export function createSetter(pool: PacketPool): Setter {
       if (header < 20 || total < header || total > end - l3) return false;
       layout.protocol = bytes[l3 + 9];
       layout.end = l3 + total;
-      if ((view.getUint16(l3 + 6) & 0x1fff) === 0) layout.l4 = l3 + header;
+      layout.covered = l3 + header;
+      if ((view.getUint16(l3 + 6) & 0x1fff) === 0) layout.l4 = layout.covered;
     } else if (layout.etherType === 0x86dd) {
       if (end - l3 < 40) return false;
       const payload = view.getUint16(l3 + 4);
@@ -97,22 +104,25 @@ export function createSetter(pool: PacketPool): Setter {
   function locateIpv6Transport(): void {
     let next = bytes[layout.l3 + 6];
     let at = layout.l3 + 40;
+    let isAtomic = false;
     while (next === 0 || next === 43 || next === 60 || next === 51 || next === 44) {
       if (layout.end - at < 8) return;
       const size = next === 51 ? (bytes[at + 1] + 2) * 4 : next === 44 ? 8 : (bytes[at + 1] + 1) * 8;
       if (size > layout.end - at) return;
       if (next === 44 && (view.getUint16(at + 2) & 0xfff8) !== 0) return;
       if (next === 43 && bytes[at + 3] !== 0) layout.routed = true;
+      isAtomic ||= next === 44 && (view.getUint16(at + 2) & 0xfff9) === 0;
       next = bytes[at];
       at += size;
     }
     layout.protocol = next;
     layout.l4 = at;
+    if (!isAtomic) layout.covered = at;
   }
 
-  /** Where the checksum of the transport header lies, -1 for none (also a UDP checksum of zero). */
-  function transportChecksum(): number {
-    const { l4, end, protocol } = layout;
+  /** Where the checksum of the transport header at `l4` lies, -1 for none (also a UDP checksum of zero). */
+  function transportChecksum(l4: number): number {
+    const { end, protocol } = layout;
     if (l4 < 0) return -1;
     if (protocol === TCP && end - l4 >= 20) return l4 + 16;
     if (protocol === UDP && end - l4 >= 8) return view.getUint16(l4 + 6) === 0 ? -1 : l4 + 6;
@@ -158,7 +168,7 @@ export function createSetter(pool: PacketPool): Setter {
       return (packet) => {
         if (!locate(packet) || layout.etherType !== 0x0800) return;
         const { l3 } = layout;
-        const transport = transportChecksum();
+        const transport = transportChecksum(layout.covered);
         putField(setting, 'ipv4Src', l3 + 12, l3 + 10, transport);
         putField(setting, 'ipv4Dst', l3 + 16, l3 + 10, transport);
         putBits(l3, getField(value, 'ipTos'), getField(mask, 'ipTos'), l3 + 10);
@@ -172,7 +182,7 @@ export function createSetter(pool: PacketPool): Setter {
       return (packet) => {
         if (!locate(packet) || layout.etherType !== 0x86dd) return;
         const { l3 } = layout;
-        const transport = transportChecksum();
+        const transport = transportChecksum(layout.covered);
         putField(setting, 'ipv6Src', l3 + 8, -1, transport);
         putField(setting, 'ipv6Dst', l3 + 24, -1, layout.routed ? -1 : transport);
         putBits(l3, getField(value, 'ipTos') << 4, getField(mask, 'ipTos') << 4, -1);
@@ -202,7 +212,7 @@ export function createSetter(pool: PacketPool): Setter {
     nd: (setting) => (packet) => {
       if (!locate(packet) || layout.l4 < 0 || layout.protocol !== ICMPV6 || layout.end - layout.l4 < 24) return;
       const { l4 } = layout;
-      const sum = transportChecksum();
+      const sum = transportChecksum(layout.l4);
       putField(setting, 'ndTarget', l4 + 8, -1, sum);
       for (let at = l4 + 24; layout.end - at >= 8 && bytes[at + 1] !== 0; at += bytes[at + 1] * 8) {
         if (bytes[at + 1] !== 1 || (bytes[at] !== 1 && bytes[at] !== 2)) continue;
@@ -246,7 +256,7 @@ export function createSetter(pool: PacketPool): Setter {
           view.setInt32(l4 + 8, view.getInt32(l4 + 8, true) ^ before ^ after, true);
           return;
         }
-        const sum = transportChecksum();
+        const sum = transportChecksum(layout.l4);
         putField(setting, 'tpSrc', l4, -1, sum);
         putField(setting, 'tpDst', l4 + 2, -1, sum);
       };

@@ -281,7 +281,9 @@ describe('set', () => {
     });
   });
 
-  it('leaves the payload of later fragments alone, and heeds that first ones have a header', () => {
+  // What becomes of checksums is observed with 3.1.0 (test/regressions/set-in-fragments.json): in a later fragment of IPv4 its place
+  // is written as if there were one, and IPv6 whose only fragment is the first has none for it.
+  it('writes no ports of later fragments, and the checksums that 3.1 takes for ones', () => {
     const fragment = (offset: number, source: string): Uint8Array =>
       buildFrame([
         ethernet,
@@ -289,19 +291,23 @@ describe('set', () => {
         { type: 'payload', bytes: fromHex('045708ae0010beef0102030405060708') },
       ]);
     const text = 'set(ipv4(src=9.8.7.6))';
-    expect(toHex(apply(fragment(8, '1.1.1.9'), text))).toBe(toHex(fragment(8, '9.8.7.6')));
+    const later = apply(fragment(8, '1.1.1.9'), text);
+    expect(toHex(later, 0, 40)).toBe(toHex(fragment(8, '9.8.7.6'), 0, 40));
+    expect(toHex(later, 40)).toBe('b0eb0102030405060708');
     expect(toHex(apply(fragment(8, '1.1.1.9'), 'set(udp(src=1))'))).toBe(toHex(fragment(8, '1.1.1.9')));
     const first = apply(fragment(0, '1.1.1.9'), text);
     expect(toHex(first, 0, 40)).toBe(toHex(fragment(0, '9.8.7.6'), 0, 40));
-    expect(toHex(first, 40, 42)).not.toBe('beef');
-    const fragment6 = (offset: number, destination: string): Uint8Array =>
+    expect(toHex(first, 40, 42)).toBe('b0eb');
+    const fragment6 = (offset: number, destination: string, more = true): Uint8Array =>
       buildFrame([
         ethernet,
-        ip6({ destination, protocol: 17, extensions: [{ type: 'fragment', offset, more: true, identification: 1 }] }),
+        ip6({ destination, protocol: 17, extensions: [{ type: 'fragment', offset, more, identification: 1 }] }),
         { type: 'payload', bytes: fromHex('045708ae0010beef0102030405060708') },
       ]);
     expect(toHex(apply(fragment6(8, 'fe80::8'), 'set(ipv6(dst=fe80::77))'))).toBe(toHex(fragment6(8, 'fe80::77')));
     expect(toHex(apply(fragment6(0, 'fe80::8'), 'set(ipv6(dst=fe80::77))'), 68, 70)).toBe('be80');
+    const only = apply(fragment6(0, 'fe80::8', false), 'set(ipv6(dst=fe80::77))');
+    expect(toHex(only)).toBe(toHex(fragment6(0, 'fe80::77', false)));
   });
 
   it.each([
