@@ -31,11 +31,13 @@ export interface BenchOptions {
   /** What `sample` draws, in turn. */
   draws?: number[];
   shift?: number;
+  /** Bytes before the frame; by default those of a pool. */
+  headroom?: number;
   prepare?(pool: PacketPool, packet: number): void;
 }
 
-export function createBench({ room = Infinity, draws = [0], shift = 0, prepare }: BenchOptions = {}): Bench {
-  const pool = new PacketPool({ slots: 512 });
+export function createBench({ room = Infinity, draws = [0], shift = 0, headroom, prepare }: BenchOptions = {}): Bench {
+  const pool = new PacketPool({ slots: 512, headroom });
   const setter = createSetter(pool);
   const drops = new Float64Array(REASON_COUNT);
   const held: number[] = [];

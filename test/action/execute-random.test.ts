@@ -117,7 +117,8 @@ describe('beside the interpreter', () => {
     const random = randomFrom(seed);
     for (const shift of [0, 2, 1]) {
       let hash = 0;
-      const bench = createBench({ shift, prepare: (pool, packet) => void (hash = pool.hash[packet]) });
+      // The interpreter knows no limit to how many headers go before a frame.
+      const bench = createBench({ shift, headroom: 1024, prepare: (pool, packet) => void (hash = pool.hash[packet]) });
       for (let round = 0; round < 250; round++) {
         const actions = randomActions(random);
         const one = udpFrame(random(100), random(256), random(3) * random(10));
