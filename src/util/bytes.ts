@@ -6,17 +6,17 @@ import { MegaflowError } from './errors.js';
 
 /** Unsigned 16-bit integer at `offset`. */
 export function get16(bytes: Uint8Array, offset: number): number {
-  return bytes[offset + 1] | (bytes[offset] << 8);
+  return (bytes[offset] << 8) | bytes[offset + 1];
 }
 
 /** Unsigned 24-bit integer at `offset`. */
 export function get24(bytes: Uint8Array, offset: number): number {
-  return bytes[offset + 2] | (bytes[offset + 1] << 8) | (bytes[offset] << 16);
+  return (bytes[offset] << 16) | (bytes[offset + 1] << 8) | bytes[offset + 2];
 }
 
 /** Unsigned 32-bit integer at `offset`. */
 export function get32(bytes: Uint8Array, offset: number): number {
-  return (bytes[offset + 3] | (bytes[offset + 2] << 8) | (bytes[offset + 1] << 16) | (bytes[offset] << 24)) >>> 0;
+  return ((bytes[offset] << 24) | (bytes[offset + 1] << 16) | (bytes[offset + 2] << 8) | bytes[offset + 3]) >>> 0;
 }
 
 /** Unsigned 48-bit integer at `offset`: a MAC address as a number. */
