@@ -180,6 +180,7 @@ export {
 export { flowIdentifier, type FlowLineOptions } from './control/flow-lines.js';
 export { ageNeighbours, flushNeighbours, setNeighbour, showNeighbours } from './control/neighbours.js';
 export { addRoute, deleteRoute, lookupRoute, showRoutes } from './control/routes.js';
+export { dumpBridgeRules, type DumpRulesOptions } from './control/rules.js';
 export { listTunnels, showTunnelPorts } from './control/tunnels.js';
 export { formatTrace, trace, type Trace, type TraceRequest, type TraceStep } from './control/trace.js';
 export { createSwitch, type SwitchConfig, type SwitchFromConfigOptions } from './control/config.js';

@@ -4,7 +4,7 @@
  * Which of two flows that both match counts a packet shows in nothing but their counters, so that speed is left to `classifier.ts`;
  * this one is for comparing flow tables line by line.
  */
-import { KEY_WORDS, type FlowWords } from '../flow/fields.js';
+import { GROUPS_WORD, KEY_WORDS, VLAN_PRESENT, getField, setField, type FlowWords } from '../flow/fields.js';
 import { createKnownKeys, type KeyRows } from '../flow/key-rows.js';
 import { MegaflowError } from '../util/errors.js';
 import type { Classifier } from './classifier.js';
@@ -22,12 +22,30 @@ interface Flow {
   readonly port: number;
 }
 
+const ICMPV6 = 58;
+
+/**
+ * Whether a flow matches nothing but its port, its Ethernet type, a VLAN and the kind of fragment. Where all flows of a port are such,
+ * 3.1 looks no further into packets than that (dp_netdev_flow_is_simple_match), and takes no option of neighbour discovery for a TCP
+ * flag, as it does elsewhere.
+ */
+function isSimpleMatch(key: FlowWords, mask: FlowWords): boolean {
+  if (getField(key, 'recircId') !== 0 || getField(key, 'packetType') !== 0) return false;
+  if (getField(mask, 'vlanTci') !== (0x0fff | VLAN_PRESENT)) return false;
+  const rest = mask.slice(0, KEY_WORDS);
+  for (const name of ['inPort', 'recircId', 'packetType', 'ethType', 'vlanTci', 'ipFrag'] as const)
+    setField(rest, name, 0);
+  return rest.every((word, index) => word === 0 || index === GROUPS_WORD);
+}
+
 /** An empty classifier for the keys of `rows`. */
 export function createOrderedClassifier(rows: KeyRows): Classifier {
   const flows: (Flow | undefined)[] = [];
   const free: number[] = [];
   const ports = new Map<number, Subtable[]>();
   const masks = new Map<string, FlowWords>();
+  /** By port, how many flows match more than a simple match (below). */
+  const others = new Map<number, number>();
   let size = 0;
   let hits = 0;
   let missCount = 0;
@@ -86,6 +104,7 @@ export function createOrderedClassifier(rows: KeyRows): Classifier {
       }
       const flow = free.pop() ?? flows.length;
       flows[flow] = { key: key.slice(0, KEY_WORDS), subtable, port };
+      if (!isSimpleMatch(key, mask)) others.set(port, (others.get(port) ?? 0) + 1);
       subtable.flows.set(text, flow);
       size++;
       return flow;
@@ -97,6 +116,7 @@ export function createOrderedClassifier(rows: KeyRows): Classifier {
     remove(flow) {
       const { key, subtable, port } = flowOf(flow);
       subtable.flows.delete(masked(key, 0, subtable));
+      if (!isSimpleMatch(key, subtable.mask)) others.set(port, others.get(port)! - 1);
       flows[flow] = undefined;
       free.push(flow);
       size--;
@@ -110,6 +130,7 @@ export function createOrderedClassifier(rows: KeyRows): Classifier {
       flows.length = 0;
       free.length = 0;
       ports.clear();
+      others.clear();
       size = 0;
     },
     has: (flow) => flows[flow] !== undefined,
@@ -128,6 +149,10 @@ export function createOrderedClassifier(rows: KeyRows): Classifier {
         const row = list[index];
         rows.flows[row] = lookup(rows.keys, row * KEY_WORDS);
         if (rows.flows[row] < 0) list[left++] = row;
+        else if (rows.tcpFlags[row] !== 0 && !others.get(rows.keys[row * KEY_WORDS])) {
+          const key = rows.keys.subarray(row * KEY_WORDS, (row + 1) * KEY_WORDS);
+          if (getField(key, 'ipProto') === ICMPV6) rows.tcpFlags[row] = 0;
+        }
       }
       hits += count - left;
       missCount += left;

@@ -33,6 +33,7 @@ export function flushFdb(vswitch: VSwitch, bridgeName?: string): string {
  */
 export function addFdbEntry(vswitch: VSwitch, bridgeName: string, portName: string, vlan: number, mac: string): string {
   const bridge = findBridge(vswitch, bridgeName);
+  const address = checkMac(mac);
   const port = bridge.ports.find(({ name }) => name === portName);
   if (!port)
     return fail(
@@ -40,7 +41,7 @@ export function addFdbEntry(vswitch: VSwitch, bridgeName: string, portName: stri
       portName,
       bridge.ports.map(({ name }) => name).join(', '),
     );
-  const before = bridge.macTable.addStatic(checkMac(mac), vlan & 0xffff, port);
+  const before = bridge.macTable.addStatic(address, vlan & 0xffff, port);
   vswitch.run();
   if (!before || (before.isStatic && before.port === port)) return '';
   return `Overriding already existing ${before.isStatic ? 'static' : 'dynamic'} entry on ${portText(before.port)}\n`;

@@ -140,7 +140,7 @@ function translateFlow(
   const mask = world.flows.copy(wildcards);
   if (ctx.error !== undefined) finishWildcards(flow, key, mask);
   setField(mask, 'vlanTci', getField(mask, 'vlanTci') | partialTag);
-  closeVlan(key, mask);
+  closeVlan(mask);
   options.final?.flow.set(flow);
   options.final?.wildcards.set(wildcards);
   const isSlow = ctx.error === undefined && (ctx.isSlow || isTooMuch(ctx.actions));
@@ -262,7 +262,6 @@ function finishWildcards(flow: FlowWords, key: FlowWords, mask: FlowWords): void
 }
 
 /** The VLAN cannot be left open in a datapath flow. */
-function closeVlan(key: FlowWords, mask: FlowWords): void {
-  if (getField(mask, 'vlanTci') === 0)
-    setField(mask, 'vlanTci', getField(key, 'vlanTci') === 0 && !hasPartialTag(key) ? 0xffff : 0x0fff | VLAN_PRESENT);
+function closeVlan(mask: FlowWords): void {
+  if (getField(mask, 'vlanTci') === 0) setField(mask, 'vlanTci', 0x0fff | VLAN_PRESENT);
 }

@@ -11,7 +11,7 @@
 import type { Action } from '../action/types.js';
 import { Datapath, type DatapathOptions, type Upcall } from '../datapath/datapath.js';
 import type { DatapathPort } from '../datapath/ports.js';
-import { FLOW_WORDS, GROUPS_WORD, KEY_WORDS, getField, sealKey, type FlowWords } from '../flow/fields.js';
+import { FLOW_WORDS, GROUPS_WORD, Group, KEY_WORDS, fields, getField, sealKey, type FlowWords } from '../flow/fields.js';
 import { createIdlePort } from '../io/idle-port.js';
 import type { Port } from '../io/port.js';
 import { formatRule } from '../openflow/format.js';
@@ -20,6 +20,8 @@ import { parseFlowMod, type FlowCommand } from '../openflow/parse.js';
 import type { PortNames } from '../openflow/ports.js';
 import { addDefaultRule, createFlowTables } from '../openflow/table.js';
 import type { Packet } from '../packet/packet.js';
+import { TUNNEL_WORDS } from '../packet/pool.js';
+import { TunnelWord } from '../packet/tunnel.js';
 import type { ListenerTable } from '../tunnel/listeners.js';
 import type { NeighbourTable } from '../tunnel/neighbours.js';
 import { parseTunnelOptions } from '../tunnel/options.js';
@@ -96,6 +98,8 @@ export interface SwitchCounters {
 }
 
 const INTERFACE_TYPES: readonly InterfaceType[] = ['system', 'internal', 'vxlan', 'patch'];
+const TUNNEL_PORTS_WORD = fields.tunTpSrc.at >> 2;
+
 export class VSwitch {
   readonly datapath: Datapath;
   readonly clock: Clock;
@@ -664,7 +668,7 @@ export class VSwitch {
     const port = this.#portFor(key);
     if (!port) return null;
     const { sequence } = this.#revalidator;
-    const translation = translate(this.#world, port, key, { sideEffects: true });
+    const translation = translate(this.#world, port, this.#withTunnelPorts(packet, key), { sideEffects: true });
     this.#applyEffects(translation, key, packet.length);
     this.#housekeeping.noteChanges();
     const { mask, actions, installed, recirculations } = translation;
@@ -685,6 +689,17 @@ export class VSwitch {
         }));
       },
     };
+  }
+
+  /**
+   * The key with the transport ports of the packet's tunnel, which short keys have no room for: what is translated again has them, and
+   * where a packet goes round, or to a controller, they are part of its state.
+   */
+  #withTunnelPorts(packet: Packet, key: FlowWords): FlowWords {
+    if ((key[GROUPS_WORD] & (Group.tunnel | Group.tunnelWide)) !== Group.tunnel) return key;
+    const full = key.slice();
+    full[TUNNEL_PORTS_WORD] = this.datapath.pool.tunnel[packet.handle * TUNNEL_WORDS + TunnelWord.ports];
+    return full;
   }
 
   /**

@@ -80,6 +80,8 @@ const fdb = [
     'fdb/add br0 p1 0 02:00:00:00:00:01:02',
     'fdb/add br0 p1 0 02-00-00-00-00-01',
     'fdb/add br0 p1 0 02:00:00:00:00:01 x',
+    'fdb/add br0 nosuch 0 02:00',
+    'fdb/add brx nosuch 0 02:00',
   ],
   ...['fdb/add br0 p1 0 100:0:0:0:0:1', 'fdb/add br0 p1 0 0x1:0:0:0:0:2', 'fdb/add br0 p1 0 0002:0:0:0:0:3'],
   ...[

@@ -412,7 +412,7 @@ describe.each([
         const where = `round ${round}, ${what}\n${show(key, mask)}`;
         if (!fresh || fresh.error !== undefined) expect.fail(`a flow without a translation: ${where}`);
         const text = vswitch.datapath.flowActionsText(flow);
-        if (formatActions(fresh.actions) !== text) expect(`${text}\n${where}`).toBe(formatActions(fresh.actions));
+        if (formatActions(fresh.installed) !== text) expect(`${text}\n${where}`).toBe(formatActions(fresh.installed));
         for (let word = 0; word < KEY_WORDS; word++) {
           if ((fresh.mask[word] & ~mask[word]) !== 0) expect.fail(`the mask lacks bits of word ${word}: ${where}`);
         }
