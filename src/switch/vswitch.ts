@@ -11,7 +11,16 @@
 import type { Action } from '../action/types.js';
 import { Datapath, type DatapathOptions, type Upcall } from '../datapath/datapath.js';
 import type { DatapathPort } from '../datapath/ports.js';
-import { FLOW_WORDS, GROUPS_WORD, Group, KEY_WORDS, fields, getField, sealKey, type FlowWords } from '../flow/fields.js';
+import {
+  FLOW_WORDS,
+  GROUPS_WORD,
+  Group,
+  KEY_WORDS,
+  fields,
+  getField,
+  sealKey,
+  type FlowWords,
+} from '../flow/fields.js';
 import { createIdlePort } from '../io/idle-port.js';
 import type { Port } from '../io/port.js';
 import { formatRule } from '../openflow/format.js';
