@@ -20,6 +20,9 @@ export interface ExtractOptions {
   vlanLimit?: number;
 }
 
+/** An Ethernet header, and an IPv4 header that is not sound. */
+const REHEARSED_BYTES = 34;
+
 /** Both take the first `count` packets of `burst`, whose rows are those from `first` on. */
 export interface Extractor {
   /**
@@ -270,7 +273,39 @@ export function createExtractor(
     }
   }
 
+  /**
+   * Takes packets through the loop both ways, known and not, before there are any. V8 leaves out of its code what it has not seen; a
+   * cache that fills late then has it throw the code away, and one time in ten it was never whole again: 70 ns a packet rather than 33.
+   */
+  function rehearse(): void {
+    if (!hasMemory || pool.available === 0) return;
+    const packet = pool.allocate();
+    const start = offset[packet];
+    const burst = Int32Array.of(packet);
+    const list = new Int32Array(1);
+    length[packet] = REHEARSED_BYTES;
+    const type = view.getUint16(start + 12);
+    view.setUint16(start + 12, IPV4, true);
+    for (let round = 0; round < 16; round++) {
+      extras[packet] = round & anyTunnel;
+      for (let turn = 0; turn < 2; turn++) {
+        hash[packet] = turn;
+        run(burst, 1, 0, list, true);
+        const entry = (hashes[0] & entryMask) * entryWords;
+        for (let word = 0; word < entryWords; word++) known.columns[word][entry] = keys[word];
+        e11[entry] = turn === 0 ? extras[packet] : -1;
+      }
+    }
+    keys.fill(0, 0, keyWords);
+    flows[0] = -1;
+    hits[0] = 0;
+    view.setUint16(start + 12, type);
+    pool.reset(packet);
+    pool.release(packet);
+  }
+
   const none = new Int32Array(0);
+  rehearse();
   return {
     hashUnknown,
     recognize: (burst, count, first, unknown) => run(burst, count, first, unknown, true),

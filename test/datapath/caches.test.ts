@@ -69,7 +69,7 @@ it(`without caches and with them, the same happens (seed ${seed})`, { timeout: 1
       const { key, mask, ...rest } = datapath.flow(flow);
       return { key: key.join(), mask: mask.join(), text: datapath.flowActionsText(flow), ...rest, actions: undefined };
     });
-  for (let round = 0; round < 400; round++) {
+  for (let round = 0; round < 600; round++) {
     for (let count = random(70); count > 0; count--) {
       // Few frames, often: some are in the caches, and some are not any more.
       const one = frames[random(random(3) === 0 ? frames.length : 30)];
