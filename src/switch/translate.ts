@@ -134,12 +134,9 @@ function translateFlow(
   for (const finish of ctx.learnings) finish();
   if (ctx.error !== undefined) ctx.actions.length = 0;
   unwrapLastClone(ctx.actions);
-  // The tag that a frame ends in was looked at, but is not there to be matched; the datapath matches that there is none.
-  const partialTag = hasPartialTag(key) ? getField(wildcards, 'vlanTci') : 0;
   if (ctx.error === undefined) finishWildcards(flow, key, wildcards);
   const mask = world.flows.copy(wildcards);
   if (ctx.error !== undefined) finishWildcards(flow, key, mask);
-  setField(mask, 'vlanTci', getField(mask, 'vlanTci') | partialTag);
   closeVlan(mask);
   options.final?.flow.set(flow);
   options.final?.wildcards.set(wildcards);
