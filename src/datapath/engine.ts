@@ -20,7 +20,6 @@ import { MegaflowError } from '../util/errors.js';
 import { REASON_COUNT, Reason } from '../util/reason.js';
 import { COUNTER_WORDS, FlowTable, type ActionList } from './flow-table.js';
 import { QUEUE_LENGTH, type DatapathPort } from './ports.js';
-
 import type { Datapath, DatapathOptions, DropListener, HeldPacket, Resolution, Upcall } from './datapath.js';
 
 /** Levels of recirculation that a packet may go through (Open vSwitch 3.1's MAX_RECIRC_DEPTH). */

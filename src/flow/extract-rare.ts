@@ -24,10 +24,8 @@ const PRESENT = 0x10;
 const MPLS_LABELS = 3;
 
 /** Open vSwitch's 5-tuple hash of a packet that is neither IP nor ARP. */
-export const NO_ADDRESS_HASH = hashFinish(0, 42);
-/** … and of an IPv4 packet whose header is wrong: addresses and protocol count as zero. */
-export const FAILED_IPV4_HASH = hashFinish(hashAdd(hashAdd(hashAdd(0, 0), 0), 0), 42);
-/** … and of such an IPv6 packet. */
+const NO_ADDRESS_HASH = hashFinish(0, 42);
+/** … and of an IPv6 packet whose header is wrong: addresses and protocol count as zero. */
 const FAILED_IPV6_HASH = hashFinish([0, 0, 0, 0, 0, 0, 0, 0, 0].reduce(hashAdd, 0), 42);
 
 export interface RareExtractor {
