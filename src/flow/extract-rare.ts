@@ -6,6 +6,7 @@
 import { TUNNEL_WORDS, type PacketPool } from '../packet/pool.js';
 import { hashAdd, hashFinish } from '../util/hash.js';
 import { Group } from './fields.js';
+import { hasPorts, hashTuple } from './hash-key.js';
 
 // Ethernet types as they read little-endian.
 const VLAN = 0x0081;
@@ -92,15 +93,9 @@ export function createRareExtractor(pool: PacketPool, vlanLimit: number): RareEx
       groups = Group.nd;
     }
     if (hash[packet] === 0) {
-      let h = NO_ADDRESS_HASH;
-      if (type === ARP) {
-        const opcode = (keys[row + 6] >>> 8) & 0xff;
-        h = hashAdd(hashAdd(hashAdd(0, keys[row + 8]), keys[row + 9]), opcode);
-        // The hash takes the opcode for a protocol number: those that have ports add a word of zeros.
-        if (hasPorts(opcode)) h = hashAdd(h, 0);
-        h = hashFinish(h, 42);
-      }
-      hash[packet] = h;
+      // The hash takes the opcode for a protocol number: those that have ports add a word of zeros.
+      const opcode = (keys[row + 6] >>> 8) & 0xff;
+      hash[packet] = type === ARP ? hashTuple(keys[row + 8], keys[row + 9], opcode, 0) : NO_ADDRESS_HASH;
     }
     return groups;
   }
@@ -252,10 +247,6 @@ export function createRareExtractor(pool: PacketPool, vlanLimit: number): RareEx
   }
 
   return { peel, network, icmpv6, copyExtras };
-}
-
-function hasPorts(protocol: number): boolean {
-  return protocol === 6 || protocol === 17 || protocol === 132 || protocol === 1 || protocol === 58;
 }
 
 /**

@@ -6,6 +6,11 @@ import { hashAdd, hashFinish } from '../util/hash.js';
 import { KEY_WORDS, type FlowWords } from './fields.js';
 import type { KeyRows } from './key-rows.js';
 
+/** Whether Open vSwitch's 5-tuple hash takes ports, or what stands in their place, of packets of a protocol. */
+export function hasPorts(protocol: number): boolean {
+  return protocol === 17 || protocol === 6 || protocol === 1 || protocol === 132 || protocol === 58;
+}
+
 /** Open vSwitch's 5-tuple hash of IPv4 packets (`miniflow_hash_5tuple`), of words as a key holds them. */
 export type TupleHash = (ipSource: number, ipDestination: number, protocol: number, ports: number) => number;
 
@@ -13,14 +18,15 @@ export type TupleHash = (ipSource: number, ipDestination: number, protocol: numb
 export function createTupleHash(): TupleHash {
   const add = hashAdd;
   const finish = hashFinish;
+  const ported = hasPorts;
   return (ipSource, ipDestination, protocol, ports) => {
     const tuple = add(add(add(0, ipSource), ipDestination), protocol);
-    const hasPorts = protocol === 17 || protocol === 6 || protocol === 1 || protocol === 132 || protocol === 58;
-    return finish(hasPorts ? add(tuple, ports) : tuple, 42);
+    return finish(ported(protocol) ? add(tuple, ports) : tuple, 42);
   };
 }
 
-const hashTuple = createTupleHash();
+/** The same for those in no hurry. */
+export const hashTuple = createTupleHash();
 
 /** The hash that packets with the key in a row have if none was given to them; 0 where the key does not tell it. */
 export function tupleHashOf({ keys, tupleHashes }: KeyRows, row: number): number {

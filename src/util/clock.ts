@@ -88,26 +88,14 @@ export class ManualClock implements Clock {
    * for so long. (`ovs-appctl time/warp` does this.)
    */
   leap(ms: number): void {
-    if (!(ms >= 0))
-      throw new MegaflowError(
-        'bad-argument',
-        `a clock cannot move by ${ms} ms`,
-        ms,
-        'a number of milliseconds, 0 or more',
-      );
+    checkStep(ms);
     this.#now += ms;
     this.advance(0);
   }
 
   /** Moves on by `ms` (0 or more), calling every timer that falls due, each at its own time. */
   advance(ms: number): void {
-    if (!(ms >= 0))
-      throw new MegaflowError(
-        'bad-argument',
-        `a clock cannot move by ${ms} ms`,
-        ms,
-        'a number of milliseconds, 0 or more',
-      );
+    checkStep(ms);
     const target = this.#now + ms;
     for (;;) {
       let next: { at: number; sequence: number; callback: () => void } | undefined;
@@ -126,4 +114,10 @@ export class ManualClock implements Clock {
     // A callback may have moved the clock further.
     this.#now = Math.max(this.#now, target);
   }
+}
+
+function checkStep(ms: number): void {
+  if (ms >= 0) return;
+  const allowed = 'a number of milliseconds, 0 or more';
+  throw new MegaflowError('bad-argument', `a clock cannot move by ${ms} ms`, ms, allowed);
 }
